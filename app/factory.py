@@ -1,0 +1,40 @@
+"""Puts the application together: settings, gateway, routes, error table."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, g
+
+from app import errors
+from app.routes import chat, embeddings, health, models
+from app.services import Services
+from app.settings import ApiSettings
+from tasks.catalog import load_catalog
+from tasks.gateway import Gateway
+from tasks.jobs import new_id
+from tasks.logs import configure_logs
+
+
+def build(settings: ApiSettings | None, gateway: Gateway | None) -> Flask:
+    """The application over ``gateway``, or over the queue that ``settings`` names."""
+    settings = settings or ApiSettings()
+    configure_logs(settings)
+    gateway = gateway or Gateway(settings, load_catalog(settings))
+    app = Flask("app")
+    app.config["MAX_CONTENT_LENGTH"] = settings.body_limit_bytes
+    app.extensions["services"] = Services(settings, gateway)
+    app.before_request(_name_the_job)
+    app.after_request(_add_request_id)
+    for blueprint in (chat.routes, embeddings.routes, models.routes, health.routes):
+        app.register_blueprint(blueprint)
+    errors.register(app)
+    return app
+
+
+def _name_the_job() -> None:
+    # One id for the request, its job, its answer and the logs of all processes.
+    g.job_id = new_id()
+
+
+def _add_request_id(response: Response) -> Response:
+    response.headers.setdefault("x-request-id", g.get("job_id") or new_id())
+    return response

@@ -1,0 +1,25 @@
+"""gunicorn's configuration: ``gunicorn -c app/gunicorn_conf.py 'app:create_app()'``.
+
+gevent, because a stream holds its worker for as long as it runs: with threads, as many streams
+as threads make ``/health`` time out.
+"""
+
+from __future__ import annotations
+
+from app.settings import ApiSettings
+
+_settings = ApiSettings()
+
+bind = f"{_settings.api_host}:{_settings.api_port}"
+workers = _settings.api_workers
+worker_class = "gevent"
+# The default of 1,000 would be the number of streams.
+worker_connections = 10_000
+keepalive = 75
+graceful_timeout = int(_settings.shutdown_s)
+timeout = 60
+# Otherwise version 27 opens a control socket under $HOME, shared by every stack of the user.
+control_socket_disable = True
+accesslog = None
+loglevel = _settings.log_level
+proc_name = "millrace-api"

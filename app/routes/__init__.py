@@ -1,0 +1,1 @@
+"""One module per family of URLs; a route is three lines: parse, submit, respond."""

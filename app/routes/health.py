@@ -1,0 +1,39 @@
+"""``/health`` (this process is alive) and ``/ready`` (a request would be served now)."""
+
+from __future__ import annotations
+
+import msgspec
+import redis
+from flask import Blueprint, Response
+
+from app.readiness import states
+from app.services import services
+
+routes = Blueprint("health", __name__)
+
+
+@routes.get("/health")
+def health() -> Response:
+    """200 while this process answers at all."""
+    return _json({"status": "ok"}, 200)
+
+
+@routes.get("/ready")
+def ready() -> Response:
+    """200 when Redis answers and every model that should be loaded has a worker that serves."""
+    gateway = services().gateway
+    try:
+        models = {
+            name: {"state": state, "reason": reason}
+            for name, (state, reason) in states(gateway.ledger, gateway.catalog).items()
+        }
+        keeper = "ready" if gateway.ledger.keeper() else "missing"
+    except redis.RedisError:
+        return _json({"status": "queue_unavailable", "models": {}, "keeper": "unknown"}, 503)
+    is_ready = all(entry["state"] == "ready" for entry in models.values())
+    body = {"status": "ok" if is_ready else "loading", "models": models, "keeper": keeper}
+    return _json(body, 200 if is_ready else 503)
+
+
+def _json(body: object, status: int) -> Response:
+    return Response(msgspec.json.encode(body), status=status, mimetype="application/json")

@@ -1,0 +1,22 @@
+"""Event-stream bytes: pure."""
+
+from __future__ import annotations
+
+DONE = b"data: [DONE]\n\n"
+PING = b": ping\n\n"
+HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    # A proxy that buffers or compresses would turn a stream into a late whole.
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+def event(seq: int, data: bytes) -> bytes:
+    """One event with the job's sequence number as its id; ``data`` is one line of JSON."""
+    return b"id: %d\ndata: %b\n\n" % (seq, data)
+
+
+def comment(text: str) -> bytes:
+    """A comment: clients ignore it, proxies see life."""
+    return b": %b\n\n" % text.replace("\n", " ").encode()

@@ -1,0 +1,49 @@
+"""The command line: ``millrace up`` starts everything on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from runner.config import prepare_folders, write_config
+from runner.errors import CannotStart
+from runner.parts import all_parts
+from runner.ports import check_ports, needed_ports
+from runner.redis_server import check_data_is_readable, find_binary, servers
+from runner.settings import RunnerSettings, read_settings
+from tasks.catalog import CatalogError, load_catalog
+
+app = typer.Typer(help="Millrace: language models behind a queue.", no_args_is_help=True)
+
+
+@app.callback()
+def root() -> None:
+    """Keeps `up` a subcommand while it is the only one."""
+
+
+@app.command()
+def up() -> None:
+    """Start every part in the foreground; Ctrl-C stops them, in order."""
+    try:
+        settings = read_settings()
+        parts = all_parts(settings, load_catalog(settings))
+        check_ports(needed_ports(settings))
+        check_redis(settings)
+        prepare_folders(settings)
+        config = write_config(settings, parts)
+    except (CannotStart, CatalogError) as error:
+        typer.echo(f"Millrace cannot start.\n{error}", err=True)
+        raise typer.Exit(2) from None
+    command = [sys.executable, "-m", "runner.supervise", "-n", "-c", str(config)]
+    os.execv(sys.executable, command)
+
+
+def check_redis(settings: RunnerSettings) -> None:
+    for server in servers(settings):
+        check_data_is_readable(server, find_binary())
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,104 @@
+"""The parts of Millrace on this machine, each a command. The ``Procfile`` names the same ones."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from runner.redis_server import servers
+from runner.settings import RunnerSettings
+from tasks.catalog import Catalog, Model
+
+KEEPER_THREADS = 2  # the reconciler, and one for whatever is asked of it meanwhile
+
+
+class Stage(IntEnum):
+    """When a part starts; the stop goes the other way, one stage after the other."""
+
+    REDIS = 10
+    WORK = 20
+    API = 30
+    SCREEN = 40
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process that is kept running.
+
+    A part that dies within ``settle_s`` of its start is restarted with growing pauses, a later
+    death is answered at once. After ``stop_s`` a stop becomes a kill; the four stages' times
+    add up to 15 s at most, the longest that Ctrl-C may take.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    stage: Stage
+    settle_s: int
+    stop_s: int
+    model: str | None = None
+    once: bool = False
+
+
+def all_parts(settings: RunnerSettings, catalog: Catalog) -> list[Part]:
+    """Every part, in the order of their start."""
+    return [
+        *(redis_part(each.role) for each in servers(settings)),
+        keeper_part(settings),
+        *(worker_part(settings, model) for model in catalog.models),
+        api_part(),
+        announcer_part(),
+    ]
+
+
+def redis_part(role: str) -> Part:
+    command = (sys.executable, "-m", "runner.redis_server", role)
+    return Part(f"redis-{role}", command, Stage.REDIS, settle_s=2, stop_s=3)
+
+
+def keeper_part(settings: RunnerSettings) -> Part:
+    command = celery("app.keeper", "keeper", KEEPER_THREADS, settings.log_level)
+    return Part("keeper", command, Stage.WORK, settle_s=5, stop_s=5)
+
+
+def worker_part(settings: RunnerSettings, model: Model) -> Part:
+    command = celery("worker", model.queue, model.slots, settings.log_level)
+    return Part(
+        part_name(model.queue), command, Stage.WORK, settle_s=10, stop_s=5, model=model.name
+    )
+
+
+def part_name(queue: str) -> str:
+    """The queue's name as a file and a supervised process may be called."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", queue)
+
+
+def api_part() -> Part:
+    command = (program("gunicorn"), "-c", "app/gunicorn_conf.py", "app:create_app()")
+    return Part("api", command, Stage.API, settle_s=5, stop_s=5)
+
+
+def announcer_part() -> Part:
+    command = (sys.executable, "-m", "runner.announce")
+    return Part("announcer", command, Stage.SCREEN, settle_s=0, stop_s=2, once=True)
+
+
+def celery(app: str, queue: str, threads: int, log_level: str) -> tuple[str, ...]:
+    """A Celery worker for one queue, named after it.
+
+    Threads, because the solo pool cannot answer ``inspect ping`` while it is busy and prefork
+    would hold the model once per slot. Workers of other queues are nobody to gossip with.
+    """
+    node = f"{queue}@%h"
+    return (
+        *(program("celery"), "-A", app, "worker", "-Q", queue, "-n", node),
+        *("-P", "threads", "-c", str(threads), "--without-gossip", "--without-mingle"),
+        *("-l", log_level),
+    )
+
+
+def program(name: str) -> str:
+    """A program of the environment that this very process runs in."""
+    return str(Path(sys.executable).parent / name)

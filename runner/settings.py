@@ -1,0 +1,57 @@
+"""What the runner reads from the environment and ``.env``, beyond what every process reads."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from runner.errors import CannotStart
+from tasks.settings import QueueSettings
+
+PREFIX = "MILLRACE_"
+
+
+class RunnerSettings(QueueSettings):
+    """Which parts run here, and where they listen."""
+
+    embed_redis: bool = Field(
+        True, description="Start both Redis servers; false: use those that the URLs name."
+    )
+    queue_fsync: Literal["everysec", "always"] = Field(
+        "everysec",
+        description="everysec survives the death of the queue's Redis, always that of the machine.",
+    )
+    cache_maxmemory: str = Field(
+        "256mb", pattern=r"^\d+(kb|mb|gb)?$", description="Memory of the cache's Redis."
+    )
+    api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    api_port: int = Field(8000, ge=1, le=65535, description="Port that the API listens on.")
+
+    @property
+    def api_url(self) -> str:
+        """The API's address for a client on this machine."""
+        try:
+            address = ipaddress.ip_address(self.api_host)
+        except ValueError:
+            return f"http://{self.api_host}:{self.api_port}"
+        if address.is_unspecified:  # all interfaces: none that a client could ask for by name
+            address = ipaddress.ip_address("::1" if address.version == 6 else "127.0.0.1")
+        host = f"[{address}]" if address.version == 6 else str(address)
+        return f"http://{host}:{self.api_port}"
+
+
+def read_settings() -> RunnerSettings:
+    """The settings; ``CannotStart`` names the variable at fault."""
+    try:
+        return RunnerSettings()
+    except ValidationError as error:
+        faults = error.errors(include_input=False)  # an input may be a password
+        lines = [f"{variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in faults]
+        raise CannotStart("\n".join(lines)) from None
+
+
+def variable(field: str) -> str:
+    """The environment variable that sets ``field`` (an alias is one already)."""
+    return field if field.isupper() else f"{PREFIX}{field.upper()}"

@@ -1,0 +1,99 @@
+"""The one error tree of the waist: what can go wrong with a job, each with a stable ``code``.
+
+A ``TaskError`` crosses the queue as a ``Failed`` event (``code``, ``message``, ``param``) and
+comes out as the same class on the other side; the API turns classes into HTTP in one table.
+"""
+
+from __future__ import annotations
+
+
+class TaskError(Exception):
+    """Base of all errors that a job can end with."""
+
+    code = "internal_error"
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+class InvalidJob(TaskError):
+    """Raised when a job asks for something that its model cannot do."""
+
+    code = "invalid_value"
+
+
+class ContextLengthExceeded(InvalidJob):
+    """Raised when prompt and answer cannot fit into one slot's context."""
+
+    code = "context_length_exceeded"
+
+
+class UnknownModel(TaskError):
+    """Raised when no catalog entry has the name or alias asked for."""
+
+    code = "model_not_found"
+
+
+class UnknownJob(TaskError):
+    """Raised when a job id is not in the ledger: never accepted, expired, or another owner's."""
+
+    code = "job_not_found"
+
+
+class LogExpired(TaskError):
+    """Raised when a stream is resumed after its log was dropped."""
+
+    code = "log_expired"
+
+
+class JobCancelled(TaskError):
+    """Raised when a job was cancelled, by its owner or because nobody listened any more."""
+
+    code = "job_cancelled"
+
+
+class DeadlineExceeded(TaskError):
+    """Raised when a job's own deadline passed before it was done."""
+
+    code = "deadline_exceeded"
+
+
+class DeadLetter(TaskError):
+    """Raised when a job's process died with it too often for another attempt."""
+
+    code = "job_failed_repeatedly"
+
+
+class ModelFailed(TaskError):
+    """Raised when the runtime failed on this job alone; others on the model go on."""
+
+    code = "model_error"
+
+
+class QueueUnavailable(TaskError):
+    """Raised when Redis does not answer: nothing was accepted, or its fate is unknown."""
+
+    code = "queue_unavailable"
+
+
+class UnsupportedVersion(TaskError):
+    """Raised when a record was written by a release that this one cannot read."""
+
+    code = "unsupported_version"
+
+
+def _tree(cls: type[TaskError]) -> dict[str, type[TaskError]]:
+    found = {cls.code: cls}
+    for child in cls.__subclasses__():
+        found |= _tree(child)
+    return found
+
+
+def from_code(code: str, message: str, param: str | None = None) -> TaskError:
+    """The error of ``code``, rebuilt on this side of the queue (unknown codes: the base class)."""
+    error = _tree(TaskError).get(code, TaskError)(message, param=param)
+    if error.code != code:
+        error.code = code
+    return error

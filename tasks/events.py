@@ -1,0 +1,104 @@
+"""Events: what happens to a job, in the order of its log; a closed union.
+
+A job's log is ``Started``, then ``Token`` and ``Finished`` per choice (chat) or ``Vectors``
+(embeddings), and ends with exactly one ``Done`` or ``Failed``. Each is one log entry with a
+sequence number from 1, without gaps.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tasks.errors import TaskError, from_code
+
+
+class Started(msgspec.Struct, frozen=True, array_like=True, tag="s"):
+    """The first attempt took the job; its prompt has this many tokens."""
+
+    prompt_tokens: int
+    cached_tokens: int = 0
+
+
+class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
+    """A token's text as bytes, its natural log probability, and the likeliest alternatives."""
+
+    piece: bytes
+    logprob: float
+    top: tuple[tuple[bytes, float], ...] = ()
+
+
+class Token(msgspec.Struct, frozen=True, array_like=True, tag="t"):
+    """New text of choice ``index``: the ids behind it are what a later attempt continues from.
+
+    ``ids`` holds several when earlier ones were held back (half a character, or the beginning
+    of a stop string).
+    """
+
+    index: int
+    ids: tuple[int, ...]
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+class Finished(msgspec.Struct, frozen=True, array_like=True, tag="f"):
+    """Choice ``index`` ended: ``stop`` or ``length``, after ``tokens`` tokens in all."""
+
+    index: int
+    reason: str
+    tokens: int
+
+
+class Vectors(msgspec.Struct, frozen=True, array_like=True, tag="v"):
+    """Embeddings of the inputs from ``start`` on: rows of ``dimensions`` little-endian float32."""
+
+    start: int
+    dimensions: int
+    data: bytes
+
+
+class Usage(msgspec.Struct, frozen=True, array_like=True):
+    """Tokens that the job took in and gave out."""
+
+    prompt_tokens: int
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+class Done(msgspec.Struct, frozen=True, array_like=True, tag="d"):
+    """The job is complete."""
+
+    usage: Usage
+
+
+class Failed(msgspec.Struct, frozen=True, array_like=True, tag="x"):
+    """The job ended without an answer; ``error()`` gives the class to raise."""
+
+    code: str
+    message: str
+    param: str | None = None
+
+    @classmethod
+    def of(cls, error: TaskError) -> Failed:
+        """The event that carries ``error`` across."""
+        return cls(error.code, error.message, error.param)
+
+    def error(self) -> TaskError:
+        """The error that this event carries."""
+        return from_code(self.code, self.message, self.param)
+
+
+Event = Started | Token | Finished | Vectors | Done | Failed
+Terminal = Done | Failed
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(
+    Started | Token | Finished | Vectors | Done | Failed
+)
+
+encode = _encoder.encode
+decode = _decoder.decode
+
+
+def is_terminal(event: Event) -> bool:
+    """Whether nothing follows ``event`` in its log."""
+    return isinstance(event, Done | Failed)

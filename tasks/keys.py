@@ -1,0 +1,68 @@
+"""Every Redis key and channel name, and nowhere else.
+
+All of a job's keys carry its id; all of a queue's carry the queue's name. The ticket queues
+themselves are Celery's and bear the queue's name alone (`chat.<model>`, `embed.<model>`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The names under one prefix."""
+
+    prefix: str
+
+    def job(self, job_id: str) -> str:
+        """Hash: the job's record (fields in ``ledger``)."""
+        return f"{self.prefix}:job:{job_id}"
+
+    def log(self, job_id: str) -> str:
+        """Stream: the job's events, entry ids ``<seq>-0``, field ``e``."""
+        return f"{self.prefix}:log:{job_id}"
+
+    def channel(self, job_id: str) -> str:
+        """Channel: the job's events as they are logged."""
+        return f"{self.prefix}:events:{job_id}"
+
+    def waiting(self, queue: str) -> str:
+        """Stem of the queue's waiting sets: ``:resume``, and one per priority (``:0`` ...)."""
+        return f"{self.prefix}:waiting:{queue}"
+
+    def running(self, queue: str) -> str:
+        """Sorted set: job ids that a worker holds, by the end of their lease (ms)."""
+        return f"{self.prefix}:running:{queue}"
+
+    def workers(self, queue: str) -> str:
+        """Hash: worker instance -> its last report."""
+        return f"{self.prefix}:workers:{queue}"
+
+    def control(self, queue: str) -> str:
+        """Channel: ids of running jobs that were cancelled, for the queue's workers."""
+        return f"{self.prefix}:control:{queue}"
+
+    def question(self, question_id: str) -> str:
+        """String: a prompt to be checked by a worker, for a few seconds."""
+        return f"{self.prefix}:question:{question_id}"
+
+    @property
+    def listeners(self) -> str:
+        """Sorted set: job ids that somebody listens to, by the end of the listener's lease (ms)."""
+        return f"{self.prefix}:listeners"
+
+    @property
+    def queues(self) -> str:
+        """Set: every queue that ever took a job."""
+        return f"{self.prefix}:queues"
+
+    @property
+    def reconciler(self) -> str:
+        """String: which keeper is elected, until its own lease ends."""
+        return f"{self.prefix}:reconciler"
+
+    @property
+    def keeper(self) -> str:
+        """String: the elected keeper's last report."""
+        return f"{self.prefix}:keeper"

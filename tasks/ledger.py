@@ -1,0 +1,346 @@
+"""The ledger: a job's life, and which waiting job is next.
+
+1. ``accept`` writes the job and its place in the queue; only then is a ticket published.
+2. ``claim`` hands the next job to a worker: an attempt number and a lease.
+3. ``renew`` keeps the lease; ``append`` logs and publishes events, fenced by the attempt.
+4. Exactly one end: ``append`` with a state, ``cancel``, or a dead letter by ``reap``.
+5. In between, ``release`` (the worker drains) and ``reap`` (it died) return a job to waiting,
+   where it is claimed before any new one and continues from its log.
+
+Every step is one Lua script, so that no death of any process can leave half of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from importlib.resources import files
+from typing import Any, Literal, cast
+
+import msgspec
+import redis
+
+from tasks import events, jobs
+from tasks.errors import DeadLetter, JobCancelled, UnknownJob
+from tasks.events import Event, Failed
+from tasks.jobs import Job
+from tasks.keys import Keys
+from tasks.settings import QueueSettings
+
+State = Literal["queued", "running", "done", "failed", "cancelled", "expired"]
+FINAL: frozenset[State] = frozenset({"done", "failed", "cancelled", "expired"})
+
+# A waiting job of the next lower priority counts as this much younger than it is. Ageing, not
+# strict priority: background work waits at most a minute longer than it would among equals.
+AGEING_MS = 60_000
+# Events up to this size travel in the channel; larger ones (vectors) are fetched from the log.
+INLINE_LIMIT_BYTES = 16_384
+
+CANCELLED = Failed.of(JobCancelled("The job was cancelled."))
+DEAD_LETTER = Failed.of(
+    DeadLetter("The process that ran this job died with it repeatedly; it is not tried again.")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job in a worker's hands: ``last_seq`` events of earlier attempts are in its log."""
+
+    job_id: str
+    attempt: int
+    last_seq: int
+    version: int
+    body: bytes
+
+    def job(self) -> Job:
+        """The job itself; ``UnsupportedVersion`` when a newer release wrote it."""
+        return jobs.decode(self.body, self.version)
+
+
+class Append(IntEnum):
+    """What became of an ``append``."""
+
+    FENCED = 0
+    LOGGED = 1
+    GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """``last_seq`` is the log's end; ``cancelled`` says that somebody asked the job to stop."""
+
+    status: Append
+    last_seq: int
+    cancelled: bool
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model's worker says of itself every few seconds. ``expires_ms`` is Redis's clock."""
+
+    node: str
+    state: Literal["loading", "ready", "draining", "failed"]
+    pid: int
+    slots: int
+    context: int
+    expires_ms: int
+    reason: str | None = None
+
+
+class Ledger:
+    """The scripts, called with this prefix's keys. Thread-safe, as its client is."""
+
+    def __init__(self, client: redis.Redis, settings: QueueSettings) -> None:
+        self.redis = client
+        self.keys = Keys(settings.key_prefix)
+        self._lease_ms = int(settings.lease_s * 1000)
+        self._listener_lease_ms = int(settings.listener_lease_s * 1000)
+        self._ttl_s = settings.job_ttl_s
+        self._max_strikes = settings.max_strikes
+        self._scripts = {name: _load(client, name) for name in SCRIPTS}
+
+    # ---- the accepting side -------------------------------------------------------------
+
+    def accept(self, job: Job, queue: str, *, listened: bool = True) -> bool:
+        """Write ``job`` as waiting in ``queue``; False when it was there already.
+
+        ``listened``: somebody follows it, and it is cancelled when nobody renews that.
+        """
+        keys = self.keys
+        accepted = self._scripts["accept"](
+            [keys.job(job.id), keys.waiting(queue), keys.queues, keys.listeners],
+            [
+                job.id,
+                queue,
+                job.__struct_config__.tag,
+                job.model,
+                job.owner,
+                int(job.priority),
+                jobs.VERSION,
+                jobs.encode(job),
+                self._listener_lease_ms if listened else 0,
+                int(job.created_at * 1000),
+            ],
+        )
+        return bool(accepted)
+
+    def cancel(self, job_id: str, queue: str) -> str:
+        """End a waiting job, or ask a running one to stop; the state it is in now."""
+        keys = self.keys
+        state = self._scripts["cancel"](
+            [
+                keys.job(job_id),
+                keys.log(job_id),
+                keys.running(queue),
+                keys.listeners,
+                keys.waiting(queue),
+            ],
+            [
+                job_id,
+                keys.channel(job_id),
+                keys.control(queue),
+                self._ttl_s,
+                events.encode(CANCELLED),
+            ],
+        )
+        if not state:
+            raise UnknownJob(f"There is no job {job_id!r}.")
+        return cast(bytes, state).decode()
+
+    def listen(self, job_ids: Sequence[str]) -> None:
+        """Renew the listener's lease of jobs that are still open."""
+        until_ms = self.now_ms() + self._listener_lease_ms
+        self.redis.zadd(self.keys.listeners, dict.fromkeys(job_ids, until_ms), xx=True)
+
+    # ---- the working side ---------------------------------------------------------------
+
+    def claim(self, queue: str, holder: str) -> Claim | Literal["none", "later"]:
+        """The next job of ``queue`` for ``holder``; "later" when one must run alone first."""
+        keys = self.keys
+        answer = self._scripts["claim"](
+            [keys.waiting(queue), keys.running(queue), keys.job("")],
+            [holder, self._lease_ms, AGEING_MS],
+        )
+        if answer[0] != b"job":
+            return "later" if answer[0] == b"later" else "none"
+        _, job_id, attempt, last_seq, version, body = answer
+        return Claim(job_id.decode(), int(attempt), int(last_seq), int(version), body)
+
+    def append_to(
+        self,
+        client: Any,
+        claim: Claim,
+        queue: str,
+        first_seq: int,
+        encoded: Sequence[bytes],
+        state: State | None = None,
+    ) -> Any:
+        """``append`` on ``client``: a pipeline collects it, and ``appended`` reads its answer."""
+        keys = self.keys
+        return self._scripts["append"](
+            [
+                keys.job(claim.job_id),
+                keys.log(claim.job_id),
+                keys.running(queue),
+                keys.listeners,
+            ],
+            [
+                claim.job_id,
+                keys.channel(claim.job_id),
+                claim.attempt,
+                first_seq,
+                state or "",
+                self._ttl_s,
+                INLINE_LIMIT_BYTES,
+                *encoded,
+            ],
+            client=client,
+        )
+
+    @staticmethod
+    def appended(answer: Any) -> Appended:
+        """The meaning of the script's answer."""
+        status, last_seq, cancelled = answer
+        return Appended(Append(status), int(last_seq), bool(cancelled))
+
+    def release(self, claim: Claim, queue: str) -> bool:
+        """Give a running job back unharmed; False when this attempt no longer holds it."""
+        keys = self.keys
+        return bool(
+            self._scripts["release"](
+                [keys.job(claim.job_id), keys.running(queue), keys.waiting(queue)],
+                [claim.job_id, claim.attempt],
+            )
+        )
+
+    def renew(self, queue: str, claims: Sequence[Claim]) -> dict[str, Literal[0, 1, 2]]:
+        """Renew leases: per job 1 renewed, 0 lost, 2 renewed and cancelled."""
+        if not claims:
+            return {}
+        flat = [value for claim in claims for value in (claim.job_id, claim.attempt)]
+        statuses = self._scripts["renew"](
+            [self.keys.running(queue), self.keys.job("")], [self._lease_ms, *flat]
+        )
+        return {claim.job_id: status for claim, status in zip(claims, statuses, strict=True)}
+
+    def report(self, queue: str, instance: str, report: Report) -> None:
+        """Say how the worker ``instance`` of ``queue`` is doing."""
+        self.redis.hset(self.keys.workers(queue), instance, msgspec.json.encode(report))
+
+    def retire(self, queue: str, instance: str) -> None:
+        """Withdraw a worker's report."""
+        self.redis.hdel(self.keys.workers(queue), instance)
+
+    # ---- the housekeeping side ----------------------------------------------------------
+
+    def elect(self, candidate: str, term_s: float) -> bool:
+        """Whether ``candidate`` is the one reconciler for the next ``term_s`` seconds."""
+        won = self._scripts["elect"]([self.keys.reconciler], [candidate, int(term_s * 1000)])
+        return bool(won)
+
+    def report_keeper(self, name: str, ttl_s: float) -> None:
+        """Say that a keeper is at work, for ``ttl_s`` seconds."""
+        self.redis.set(self.keys.keeper, name, px=int(ttl_s * 1000))
+
+    def keeper(self) -> str | None:
+        """The keeper that reported last, while its report holds."""
+        name = self.redis.get(self.keys.keeper)
+        return name.decode() if name else None
+
+    def tickets(self, queue: str) -> int:
+        """How many tickets Celery holds for ``queue``."""
+        return int(self.redis.llen(queue))
+
+    def forget_workers(self, queue: str) -> None:
+        """Drop the reports of workers that are long silent."""
+        now_ms = self.now_ms()
+        key = self.keys.workers(queue)
+        for instance, row in self.redis.hgetall(key).items():
+            if msgspec.json.decode(row, type=Report).expires_ms < now_ms:
+                self.redis.hdel(key, instance)
+
+    def reap(self, queue: str) -> list[tuple[str, str]]:
+        """Return orphans to waiting; (job id, what became of it) for at most 100 of them."""
+        keys = self.keys
+        flat = self._scripts["reap"](
+            [
+                keys.running(queue),
+                keys.listeners,
+                keys.waiting(queue),
+                keys.job(""),
+                keys.log(""),
+                keys.channel(""),
+            ],
+            [
+                self._max_strikes,
+                self._ttl_s,
+                events.encode(CANCELLED),
+                events.encode(DEAD_LETTER),
+            ],
+        )
+        texts = [cast(bytes, value).decode() for value in flat]
+        return list(zip(texts[::2], texts[1::2], strict=True))
+
+    def unheard(self) -> list[str]:
+        """Jobs whose listener's lease is over: the API process that served them died."""
+        gone = self.redis.zrangebyscore(self.keys.listeners, "-inf", self.now_ms(), 0, 100)
+        return [job_id.decode() for job_id in gone]
+
+    def forget_listener(self, job_id: str) -> None:
+        """Take a job without a record off the listeners' list."""
+        self.redis.zrem(self.keys.listeners, job_id)
+
+    def queues(self) -> list[str]:
+        """Every queue that ever took a job."""
+        return sorted(name.decode() for name in self.redis.smembers(self.keys.queues))
+
+    def waiting(self, queue: str) -> int:
+        """How many jobs wait in ``queue``."""
+        stem = self.keys.waiting(queue)
+        pipe = self.redis.pipeline(transaction=False)
+        for part in ("resume", "0", "1", "2"):
+            pipe.zcard(f"{stem}:{part}")
+        return sum(pipe.execute())
+
+    # ---- reading ------------------------------------------------------------------------
+
+    def state(self, job_id: str) -> State | None:
+        """The job's state; None when the ledger has no such job (any more)."""
+        state = self.redis.hget(self.keys.job(job_id), "state")
+        return cast(State, state.decode()) if state else None
+
+    def queue_of(self, job_id: str) -> str | None:
+        """The queue that the job was accepted into."""
+        queue = self.redis.hget(self.keys.job(job_id), "queue")
+        return queue.decode() if queue else None
+
+    def record(self, job_id: str) -> dict[str, str]:
+        """The job's bookkeeping, all fields but its body; empty when there is none."""
+        fields = self.redis.hgetall(self.keys.job(job_id))
+        return {key.decode(): value.decode() for key, value in fields.items() if key != b"body"}
+
+    def log(self, job_id: str, after: int = 0) -> list[tuple[int, Event]]:
+        """The job's events with a sequence number above ``after``, in order."""
+        entries = self.redis.xrange(self.keys.log(job_id), min=f"({after}-0" if after else "-")
+        return [(int(entry.split(b"-")[0]), events.decode(row[b"e"])) for entry, row in entries]
+
+    def workers(self, queue: str) -> dict[str, Report]:
+        """The reports of the queue's workers that are alive."""
+        now_ms = self.now_ms()
+        rows = self.redis.hgetall(self.keys.workers(queue))
+        reports = {k.decode(): msgspec.json.decode(v, type=Report) for k, v in rows.items()}
+        return {k: report for k, report in reports.items() if report.expires_ms > now_ms}
+
+    def now_ms(self) -> int:
+        """Redis's clock, the only one that leases are measured by."""
+        seconds, microseconds = self.redis.time()
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+
+SCRIPTS = ("accept", "cancel", "claim", "append", "release", "renew", "reap", "elect")
+
+
+def _load(client: redis.Redis, name: str) -> Any:
+    folder = files("tasks") / "lua"
+    source = (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
+    return client.register_script(source)

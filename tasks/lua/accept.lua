@@ -1,0 +1,23 @@
+-- Write a job and its place in the queue, before any ticket is published. Applying it twice (a
+-- retried call) changes nothing.
+-- KEYS: job, waiting stem, queues, listeners
+-- ARGV: id, queue, kind, model, owner, priority, version, body, listener lease ms (0: nobody), created ms
+-- Returns 1 when accepted now, 0 when it was there already.
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local now = now_ms()
+local class = KEYS[2] .. ':' .. ARGV[6]
+redis.call('HSET', KEYS[1],
+  'queue', ARGV[2], 'kind', ARGV[3], 'model', ARGV[4], 'owner', ARGV[5], 'priority', ARGV[6],
+  'version', ARGV[7], 'body', ARGV[8], 'state', 'queued', 'attempt', 0, 'strikes', 0,
+  'last_seq', 0, 'strike_seq', 0, 'accepted_ms', now, 'created_ms', ARGV[10])
+-- Fair among owners: start-time fair queueing. An owner's next job starts one virtual unit after
+-- its last, yet never before the queue's own clock; equal tags go by job id, that is by age.
+local clock = tonumber(redis.call('HGET', class .. ':fair', '') or '0')
+local last = tonumber(redis.call('HGET', class .. ':fair', 'o' .. ARGV[5]) or '0')
+local tag = math.max(clock, last)
+redis.call('HSET', class .. ':fair', 'o' .. ARGV[5], tag + 1)
+redis.call('ZADD', class, tag, ARGV[1])
+redis.call('SADD', KEYS[3], ARGV[2])
+local lease = tonumber(ARGV[9])
+if lease > 0 then redis.call('ZADD', KEYS[4], now + lease, ARGV[1]) end
+return 1

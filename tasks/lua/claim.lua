@@ -1,0 +1,67 @@
+-- Hand the job that is next for a queue to a worker, with an attempt number and a lease.
+-- KEYS: waiting stem, running, job prefix
+-- ARGV: holder, lease ms, ageing ms per priority step
+-- Returns {'none'}, {'later'} (a job that must run alone is next, or is running),
+-- or {'job', id, attempt, last_seq, version, body}.
+local now = now_ms()
+
+local function job_key(id) return KEYS[3] .. id end
+
+-- The first entry of a waiting set that is a queued job; entries without one are dropped.
+local function head(set)
+  while true do
+    local first = redis.call('ZRANGE', set, 0, 0)[1]
+    if not first then return nil end
+    local job = redis.call('HMGET', job_key(first), 'state', 'accepted_ms', 'strikes')
+    if job[1] == 'queued' then
+      return { id = first, set = set, since = tonumber(job[2]), strikes = tonumber(job[3]) }
+    end
+    redis.call('ZREM', set, first)
+  end
+end
+
+-- Continuations of interrupted streams first; then the priority whose head has waited longest
+-- after its handicap: one step of priority is worth so many milliseconds, so none starves.
+local function next_job()
+  local best = head(KEYS[1] .. ':resume')
+  if best then return best end
+  local best_since
+  for priority = 0, 2 do
+    local candidate = head(KEYS[1] .. ':' .. priority)
+    if candidate then
+      local since = candidate.since + priority * tonumber(ARGV[3])
+      if not best or since < best_since then best, best_since = candidate, since end
+    end
+  end
+  return best
+end
+
+-- A job that two process deaths are laid to runs alone in its process: the next death proves it.
+local function must_wait(candidate)
+  local mine = 0
+  for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+    local job = redis.call('HMGET', job_key(id), 'holder', 'strikes')
+    if job[1] == ARGV[1] then
+      mine = mine + 1
+      if tonumber(job[2]) >= 2 then return true end
+    end
+  end
+  return mine > 0 and candidate.strikes >= 2
+end
+
+local job = next_job()
+if not job then return { 'none' } end
+if must_wait(job) then return { 'later' } end
+
+local tag = redis.call('ZSCORE', job.set, job.id)
+redis.call('ZREM', job.set, job.id)
+redis.call('HSET', job.set .. ':fair', '', tag)
+forget_shares_if_empty(job.set)
+
+local key = job_key(job.id)
+local attempt = redis.call('HINCRBY', key, 'attempt', 1)
+redis.call('HSET', key, 'state', 'running', 'holder', ARGV[1])
+redis.call('HSETNX', key, 'started_ms', now)
+redis.call('ZADD', KEYS[2], now + tonumber(ARGV[2]), job.id)
+local record = redis.call('HMGET', key, 'last_seq', 'version', 'body')
+return { 'job', job.id, attempt, tonumber(record[1]), tonumber(record[2]), record[3] }

@@ -1,0 +1,74 @@
+"""What every process must agree on to meet at the same queue.
+
+Read once, at a process's start, from the environment (prefix ``MILLRACE_``) and
+``.env``; frozen; passed down from there. The defaults name the embedded Redis
+servers of ``make run``, so that ``celery -A worker inspect ping`` works from any
+shell in the checkout without a variable set.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class QueueSettings(BaseSettings):
+    """The queue's addresses, names and times; base of every process's settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MILLRACE_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    queue_url: str = Field(
+        "redis://127.0.0.1:6390/0",
+        description="Redis for the queue, the ledger and the token logs (noeviction, AOF).",
+    )
+    cache_url: str = Field(
+        "redis://127.0.0.1:6391/0",
+        description="Redis for the result cache (allkeys-lru); may be gone at any time.",
+    )
+    key_prefix: str = Field("millrace", description="First part of every Redis key and channel.")
+    models_file: Path = Field(Path("models.toml"), description="The catalog of models.")
+    data_dir: Path = Field(Path("data"), description="Folder of the queue's data and the logs.")
+    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_format: str = Field("json", description="json for machines, console for people.")
+
+    llama_model_path: Path | None = Field(
+        None,
+        validation_alias="LLAMA_MODEL_PATH",
+        description="Shortcut: a GGUF file to serve as the chat model `llama-cpp`.",
+    )
+    onnx_embedding_model_path: Path | None = Field(
+        None,
+        validation_alias="ONNX_EMBEDDING_MODEL_PATH",
+        description="Shortcut: an ONNX file (tokenizer.json beside it), served as `onnx-embedding`.",
+    )
+    engine_workers: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        validation_alias="ENGINE_WORKERS",
+        description="Shortcut: slots of every model that does not state its own.",
+    )
+
+    lease_s: float = Field(
+        6.0, gt=0, description="How long a worker's claim on a job holds without renewal."
+    )
+    lease_renew_s: float = Field(
+        1.5, gt=0, description="How often a worker renews its leases and its own report."
+    )
+    listener_lease_s: float = Field(
+        30.0, gt=0, description="How long a job outlives the API process that listened to it."
+    )
+    reconcile_s: float = Field(1.0, gt=0, description="Time between two rounds of the reconciler.")
+    job_ttl_s: int = Field(
+        3600, gt=0, description="How long a finished job, its result and its log are kept."
+    )
+    max_strikes: int = Field(
+        3, ge=1, description="Process deaths without progress after which a job is a dead letter."
+    )
+    visibility_timeout_s: int = Field(
+        3600, gt=0, description="After this long Celery redelivers a ticket that was not acked."
+    )

@@ -1,0 +1,95 @@
+"""The entry of ``celery -A worker``: tickets to handlers, signals to the model's process.
+
+This module is where a worker begins, so it reads the environment; nothing below it does. The
+model is told by the queue: ``-Q chat.NAME``. Without a queue of the catalog (``celery -A worker
+inspect ...``) no model is loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+
+from celery import Celery, signals
+
+from tasks.catalog import Model, load_catalog
+from tasks.celery import CHAT_TASK, EMBED_TASK, make_celery
+from tasks.logs import configure_logs
+from worker import handlers, remote
+from worker.process import ModelProcess
+from worker.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
+
+settings = WorkerSettings()
+celery: Celery = make_celery(settings)
+
+_process: ModelProcess | None = None
+
+
+def _current() -> ModelProcess:
+    if _process is None:
+        raise RuntimeError("no model is loaded in this process")
+    return _process
+
+
+@celery.task(name=CHAT_TASK)
+def chat(_job_id: str) -> None:
+    """A ticket: some chat job waits. Which one is the ledger's decision."""
+    handlers.chat(_current())
+
+
+@celery.task(name=EMBED_TASK)
+def embed(_job_id: str) -> None:
+    """A ticket: some embeddings job waits."""
+    handlers.embed(_current())
+
+
+@signals.setup_logging.connect
+def _configure_logs(**_: Any) -> None:
+    configure_logs(settings)
+
+
+@signals.celeryd_after_setup.connect
+def _load(instance: Any, **_: Any) -> None:
+    global _process
+    queues = [str(name) for name in instance.app.amqp.queues.consume_from]
+    model = model_of(queues)
+    process = ModelProcess(settings, celery, model)
+    try:
+        process.start()
+    except Exception as error:
+        # The report says why; a pause keeps the runner's restarts from spinning.
+        log.error("model %s does not load: %s", model.name, error)
+        time.sleep(settings.load_retry_s)
+        process.leases.close()
+        raise SystemExit(f"model {model.name} does not load: {error}") from None
+    _process = process
+    remote.use(process)
+
+
+@signals.worker_ready.connect
+def _ready(**_: Any) -> None:
+    _current().ready()
+
+
+@signals.worker_shutting_down.connect
+def _drain(**_: Any) -> None:
+    # Sent inside the signal handler: the draining itself must not run there.
+    if _process is not None:
+        threading.Thread(target=_process.drain, name="drain").start()
+
+
+@signals.worker_shutdown.connect
+def _close(**_: Any) -> None:
+    if _process is not None:
+        _process.close()
+
+
+def model_of(queues: list[str]) -> Model:
+    """The one model that this worker's queues lead to."""
+    if len(queues) != 1:
+        raise SystemExit("a worker serves one model: give exactly one queue, -Q chat.NAME")
+    return load_catalog(settings).of_queue(queues[0])

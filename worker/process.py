@@ -1,0 +1,166 @@
+"""A model's worker process: one model, one queue, many tickets.
+
+1. ``start``: report "loading", load the model, start the engine's loop and the lease keeper.
+2. ``ready``: Celery consumes from the queue; the report says so and the API's /ready with it.
+3. ``take``: a ticket came; claim whatever job is next and answer it (``handlers``).
+4. ``drain``: stop at the next step, log what was said, give the jobs back unharmed.
+5. ``close``: free the model.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import redis
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from tasks.catalog import Model
+from tasks.celery import publish_ticket
+from tasks.connection import connect
+from tasks.dispatcher import MISSED, Dispatcher
+from tasks.events import Event
+from tasks.ledger import Claim, Ledger
+from tasks.stream import Publisher, Reply
+from worker.engine import Engine
+from worker.engine.engine import Told
+from worker.leases import Leases
+from worker.runtimes.base import ChatRuntime, EmbedRuntime
+from worker.runtimes.load import load_chat, load_embed
+from worker.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
+
+# How often a handler asks again while another job has the process to itself.
+LATER_S = 0.2
+
+
+class ModelProcess:
+    """Everything that the handlers of one model share."""
+
+    chat: ChatRuntime
+    embed: EmbedRuntime
+    engine: Engine
+
+    def __init__(self, settings: WorkerSettings, celery: Celery, model: Model) -> None:
+        self.settings = settings
+        self.model = model
+        self._celery = celery
+        self.ledger = Ledger(connect(settings.queue_url), settings)
+        self.leases = Leases(self.ledger, model, settings.lease_renew_s)
+        self._publisher = Publisher(self.ledger)
+        self._dispatcher = Dispatcher(connect(settings.queue_url))
+        self.draining = threading.Event()
+
+    def start(self) -> None:
+        """Load the model; raises the runtime's ``LoadFailed`` after reporting its reason."""
+        self.leases.start()
+        began = time.monotonic()
+        try:
+            self._load()
+        except Exception as error:
+            self.leases.become("failed", str(error))
+            raise
+        threading.Thread(target=self._hear_cancellations, name="control", daemon=True).start()
+        log.info("model %s loaded in %.1f s", self.model.name, time.monotonic() - began)
+
+    def ready(self) -> None:
+        """Celery consumes: say so."""
+        self.leases.become("ready")
+
+    def claim(self) -> Claim | None:
+        """The job that is next for this model; None when no ticket's job waits any more."""
+        while not self.draining.is_set():
+            claim = self.ledger.claim(self.model.queue, self.leases.holder)
+            if isinstance(claim, Claim):
+                return claim
+            if claim == "none":
+                return None
+            time.sleep(LATER_S)
+        return None
+
+    def reply_to(self, claim: Claim, on_cancel: Callable[[], None]) -> Reply:
+        """A reply whose lease is renewed until ``leases`` drops it."""
+        reply = Reply(claim, self.model.queue, on_cancel)
+        self.leases.hold(reply)
+        if self.draining.is_set():
+            # Claimed while the drain went through the replies: it did not see this one.
+            self._give_back(reply)
+        return reply
+
+    def past(self, reply: Reply) -> list[Event]:
+        """What earlier attempts logged of the reply's job; waits for a Redis that is away."""
+        while reply.claim.last_seq and not reply.interrupted():
+            try:
+                return [event for _, event in self.ledger.log(reply.claim.job_id)]
+            except redis.RedisError:
+                time.sleep(LATER_S)
+        return []
+
+    def publish(self, reply: Reply) -> None:
+        """Have what the reply said logged."""
+        self._publisher.publish([reply])
+
+    def drain(self) -> None:
+        """Give every job back: it continues from its log, here or elsewhere, without a strike."""
+        if self.draining.is_set():
+            return
+        self.draining.set()
+        self.leases.become("draining")
+        if self.model.kind != "embed":
+            self.engine.stop()
+        give_up_at = time.monotonic() + self.settings.drain_s
+        for reply in self.leases.held():
+            while reply.outstanding() is not None and time.monotonic() < give_up_at:
+                time.sleep(0.01)
+            self._give_back(reply)
+
+    def close(self) -> None:
+        """Free the model; the process ends."""
+        self.drain()
+        self._publisher.close()
+        self.leases.close()
+        self._dispatcher.close()
+        (self.embed if self.model.kind == "embed" else self.chat).shutdown()
+
+    def _load(self) -> None:
+        if self.model.kind == "embed":
+            self.embed = load_embed(self.model)
+            self.leases.context = self.embed.context
+            return
+        self.chat = load_chat(self.model)
+        self.leases.context = self.chat.context
+        self.engine = Engine(self.chat, self._tell)
+        self.engine.start()
+
+    def _tell(self, told: Told) -> None:
+        replies = {reply.claim.job_id: reply for reply in self.leases.held()}
+        spoken: dict[str, list[int]] = {}
+        for position, (job_id, _) in enumerate(told):
+            spoken.setdefault(job_id, []).append(position)
+        for job_id, positions in spoken.items():
+            if (reply := replies.get(job_id)) is not None:
+                # In one call: a choice's last text and its end are logged together or not at all.
+                reply.say(*(told[position][1] for position in positions))
+        self._publisher.publish([replies[job_id] for job_id in spoken if job_id in replies])
+
+    def _give_back(self, reply: Reply) -> None:
+        try:
+            if not reply.over.is_set() and self.ledger.release(reply.claim, self.model.queue):
+                publish_ticket(self._celery, self.model.queue, reply.claim.job_id)
+                log.info("job %s given back", reply.claim.job_id)
+        except (OperationalError, OSError) as error:
+            # Its lease ends by itself, and the reconciler returns it.
+            log.warning("job %s not given back: %s", reply.claim.job_id, type(error).__name__)
+        reply.abandon()
+
+    def _hear_cancellations(self) -> None:
+        inbox = self._dispatcher.subscribe(self.ledger.keys.control(self.model.queue))
+        while not self.draining.is_set():
+            # What passes unheard is heard from the next renewal or token.
+            message = inbox.take(1.0)
+            if message is not None and message is not MISSED:
+                self.leases.cancel(message.decode())

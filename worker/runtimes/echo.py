@@ -1,0 +1,251 @@
+"""Runtimes without a model, for tests, demos and load: the answer is known beforehand.
+
+A token is up to three bytes of UTF-8, packed into its own id, so that every process reads it the
+same way. Control tokens have the ids below 256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.jobs import Message, Sampling
+from worker.runtimes.base import Feed, Sampled
+from worker.runtimes.errors import InvalidPrompt
+from worker.runtimes.sampling import check
+
+_END, _ROLE, _CONTENT, _ANSWER = 0, 1, 2, 3
+_MARKUP = {"<|end|>": _END, "<|role|>": _ROLE, "<|content|>": _CONTENT, "<|answer|>": _ANSWER}
+_SPLIT = re.compile("(" + "|".join(map(re.escape, _MARKUP)) + ")")
+_BYTES_PER_TOKEN = 3
+_VOCABULARY = (_BYTES_PER_TOKEN + 1) << 24
+_BATCH_TOKENS = 2048
+_SILENCE = (1 << 24) | ord(".")
+
+
+def _encode(text: str) -> list[int]:
+    data = text.encode("utf-8", "replace")
+    chunks = (data[i : i + _BYTES_PER_TOKEN] for i in range(0, len(data), _BYTES_PER_TOKEN))
+    return [len(chunk) << 24 | int.from_bytes(chunk, "big") for chunk in chunks]
+
+
+def _decode(token: int) -> bytes:
+    length = token >> 24
+    return (token & 0xFFFFFF).to_bytes(3, "big")[3 - length :] if 0 < length <= 3 else b""
+
+
+@dataclass(slots=True)
+class _Slot:
+    history: int
+    top_logprobs: int | None
+    ban_end: bool
+    fed: list[int] = field(default_factory=list)
+    reply: list[int] | None = None
+    answered: int = 0
+
+    def feed(self, tokens: Sequence[int]) -> None:
+        if self.reply is None:
+            self.fed += tokens
+        else:
+            self.answered += len(tokens)
+
+    def next(self) -> int:
+        """The reply's token after the ones fed so far."""
+        if self.reply is None:
+            self.reply, self.answered = _reply(self.fed, self.history)
+        if self.answered < len(self.reply):
+            return self.reply[self.answered]
+        if not self.ban_end:
+            return _END
+        return self.reply[self.answered % len(self.reply)] if self.reply else _SILENCE
+
+
+def _reply(fed: list[int], history: int) -> tuple[list[int], int]:
+    """The tokens of the last user's message, and how many of the answer were fed already.
+
+    A prompt that was not made by ``EchoChat.prompt`` is answered with itself.
+    """
+    if _ANSWER not in fed:
+        prompt = len(fed) - history
+        return fed[:prompt], history
+    start = fed.index(_ANSWER)
+    user = [_ROLE, *_encode("user"), _CONTENT]
+    for at in range(start - len(user), -1, -1):
+        if fed[at : at + len(user)] == user:
+            body = fed[at + len(user) : start]
+            return body[: body.index(_END)], len(fed) - start - 1
+    return [], len(fed) - start - 1
+
+
+class EchoChat:
+    """A ``ChatRuntime`` that says the last user message back, token by token.
+
+    With ``tokens_per_s`` every ``decode`` takes a token's time, however many slots it advances.
+    """
+
+    def __init__(self, *, slots: int, context: int, tokens_per_s: float = 0.0) -> None:
+        self._slots: list[_Slot | None] = [None] * slots
+        self._context = context
+        self._step_s = 1 / tokens_per_s if tokens_per_s else 0.0
+        self._due_s = 0.0
+
+    @property
+    def slots(self) -> int:
+        """How many sequences can be open at once."""
+        return len(self._slots)
+
+    @property
+    def context(self) -> int:
+        """Most tokens, prompt and answer together, that one slot holds."""
+        return self._context
+
+    @property
+    def batch_tokens(self) -> int:
+        """Most tokens over all feeds of one ``decode`` call."""
+        return _BATCH_TOKENS
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """Role and content of every message between markers; at least one is needed."""
+        if not messages:
+            raise InvalidPrompt("There is no message to echo.")
+        ids: list[int] = []
+        for message in messages:
+            ids += [_ROLE, *_encode(message.role), _CONTENT, *_encode(message.content), _END]
+        return [*ids, _ANSWER]
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        """Token ids of plain text; with ``special``, markup in it becomes control tokens."""
+        if not special:
+            return _encode(text)
+        ids: list[int] = []
+        for part in _SPLIT.split(text):
+            ids += [_MARKUP[part]] if part in _MARKUP else _encode(part)
+        return ids
+
+    def piece(self, token: int) -> bytes:
+        """The token's bytes, perhaps half a character; empty for control tokens."""
+        return _decode(token)
+
+    def ends(self, token: int) -> bool:
+        """Whether the answer ends with this token."""
+        return token == _END
+
+    def open(
+        self,
+        slot: int,
+        sampling: Sampling,
+        history: Sequence[int] = (),
+        *,
+        seed: int,  # noqa: ARG002 (nothing is left to chance)
+        top_logprobs: int | None = None,
+        ban_end: bool = False,
+    ) -> None:
+        """Make an empty ``slot`` ready; ``sampling`` is checked and then ignored."""
+        if self._slots[slot] is not None:
+            raise ValueError(f"slot {slot} is already open")
+        check(sampling)
+        self._slots[slot] = _Slot(len(history), top_logprobs, ban_end)
+
+    def decode(self, feeds: Sequence[Feed]) -> list[Sampled]:
+        """Append every feed's tokens to its slot; one ``Sampled`` per feed that asks for one."""
+        if sum(len(feed.tokens) for feed in feeds) > _BATCH_TOKENS:
+            raise ValueError(f"a batch holds {_BATCH_TOKENS} tokens")
+        sampled: list[Sampled] = []
+        for feed in feeds:
+            slot = self._slots[feed.slot]
+            if slot is None:
+                raise ValueError(f"slot {feed.slot} is not open")
+            slot.feed(feed.tokens)
+            if feed.sample:
+                sampled.append(_sampled(feed.slot, slot.next(), slot.top_logprobs))
+        if feeds and self._step_s:
+            self._pace()
+        return sampled
+
+    def close(self, slot: int) -> None:
+        """Forget the slot's tokens; closing a closed slot does nothing."""
+        self._slots[slot] = None
+
+    def shutdown(self) -> None:
+        """Return all memory; nothing may be called afterwards."""
+        self._slots.clear()
+
+    def _pace(self) -> None:
+        # Due times are summed, so that what the caller does between two steps costs no speed.
+        now = time.monotonic()
+        self._due_s = max(self._due_s, now - self._step_s) + self._step_s
+        time.sleep(max(self._due_s - now, 0.0))
+
+
+def _sampled(slot: int, token: int, top: int | None) -> Sampled:
+    """Rank r has probability 2^-(r+1), and the token of the reply is always the likeliest."""
+    if top is None:
+        return Sampled(slot, token)
+    others = (single for code in range(256) if (single := 1 << 24 | code) != token)
+    ranked = [token, *islice(others, max(top - 1, 0))][:top]
+    return Sampled(
+        slot,
+        token,
+        logprob=-math.log(2),
+        top=tuple((each, -math.log(2) * (rank + 1)) for rank, each in enumerate(ranked)),
+    )
+
+
+class EchoEmbed:
+    """An ``EmbedRuntime`` whose vectors are hashes: equal texts are equal, others unrelated."""
+
+    def __init__(self, *, context: int, dimensions: int = 384) -> None:
+        self._context = context
+        self._dimensions = dimensions
+
+    @property
+    def context(self) -> int:
+        """Most tokens of one input, the markers included."""
+        return self._context
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        return self._dimensions
+
+    @property
+    def vocabulary(self) -> int:
+        """Token ids run from 0 to one less than this."""
+        return _VOCABULARY
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids per text between the two markers; never truncated."""
+        return [self.wrap(_encode(text)) for text in texts]
+
+    def wrap(self, tokens: Sequence[int]) -> list[int]:
+        """A client's own token ids with the markers put around where they are missing."""
+        ids = list(tokens)
+        if ids[:1] != [_CONTENT]:
+            ids.insert(0, _CONTENT)
+        if ids[-1:] != [_END]:
+            ids.append(_END)
+        return ids
+
+    def embed(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Vectors of unit length, in the order of ``inputs``."""
+        vectors = np.empty((len(inputs), self._dimensions), dtype=np.float32)
+        for row, tokens in enumerate(inputs):
+            vectors[row] = self._vector(tokens)
+        return vectors
+
+    def shutdown(self) -> None:
+        """Return all memory; nothing may be called afterwards."""
+
+    def _vector(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+        digest = hashlib.shake_256(np.asarray(tokens, dtype="<i8").tobytes())
+        raw = np.frombuffer(digest.digest(4 * self._dimensions), dtype="<i4").astype(np.float64)
+        unit: NDArray[np.float32] = (raw / np.linalg.norm(raw)).astype(np.float32)
+        return unit

@@ -1,0 +1,66 @@
+"""llama.cpp as a library of this process: started once, its log led into Python's."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import threading
+from collections import deque
+from functools import cache
+
+import llama_cpp
+
+_logger = logging.getLogger("millrace.llama")
+# As in ggml.h; the table in llama_cpp._logger is off by one.
+_LEVELS = {3: logging.WARNING, 4: logging.ERROR}
+_CONTINUED = 5
+_lock = threading.Lock()
+
+
+class _Log:
+    """The lines at warning and above; ``recent`` keeps the last few for an error's sentence."""
+
+    def __init__(self) -> None:
+        self.recent: deque[str] = deque(maxlen=4)
+        self._level = logging.NOTSET
+        self._line = ""
+
+    def write(self, level: int, text: bytes | None, _data: object) -> None:
+        """Take a piece of a line from llama.cpp, on whichever thread it came."""
+        if level != _CONTINUED:
+            self._level = _LEVELS.get(level, logging.NOTSET)
+        if self._level == logging.NOTSET or not text:
+            return
+        self._line += text.decode("utf-8", "replace")
+        if self._line.endswith("\n"):
+            line, self._line = self._line.strip(), ""
+            if line:
+                self.recent.append(line)
+                _logger.log(self._level, "%s", line)
+
+
+_log = _Log()
+# llama.cpp keeps the address: the object has to live as long as the process.
+_callback = llama_cpp.llama_log_callback(_log.write)
+
+
+@cache
+def _started() -> None:
+    llama_cpp.llama_log_set(_callback, ctypes.c_void_p(0))
+    llama_cpp.llama_backend_init()
+
+
+def start() -> None:
+    """Make llama.cpp ready; any call but the first does nothing."""
+    with _lock:
+        _started()
+
+
+def forget_log() -> None:
+    """Begin a stretch of the log that ``reason`` will tell of."""
+    _log.recent.clear()
+
+
+def reason() -> str:
+    """What llama.cpp logged since ``forget_log``, as the end of an error's sentence."""
+    return "; ".join(_log.recent) or "llama.cpp gives no reason"

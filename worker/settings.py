@@ -1,0 +1,18 @@
+"""What only the inference side reads from the environment."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tasks.settings import QueueSettings
+
+
+class WorkerSettings(QueueSettings):
+    """Settings of a model's worker process."""
+
+    drain_s: float = Field(
+        3.0, gt=0, description="Longest wait for the last tokens to be logged when draining."
+    )
+    load_retry_s: float = Field(
+        5.0, ge=0, description="Pause of a worker whose model does not load before it exits."
+    )
