@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
+import sys
 
 from supervisor import process
 from supervisor.medusa.asyncore_25 import ExitNow
@@ -15,22 +17,52 @@ from supervisor.options import ServerOptions
 from supervisor.supervisord import Supervisor
 
 LONGEST_PAUSE_S = 10
+STREAMS = (0, 1, 2)
 
 
 class Options(ServerOptions):
-    def get_signal(self) -> int | None:
-        """The next signal; a closed terminal ends the stack.
+    """Options that end the stack with its terminal.
 
-        supervisord takes SIGHUP for "read the configuration again": whoever closes the window
-        would leave everything running, with no terminal to stop it from.
-        """
+    supervisord takes SIGHUP for "read the configuration again": whoever closes the window would
+    leave everything running, with no terminal to stop it from. And where make itself leads the
+    terminal's session (``ssh -t host make run``), nobody but make gets that signal.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.detached = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # started by nohup
+        self.terminal = Terminal()
+
+    def get_signal(self) -> int | None:
+        """The next signal; asked for at least once a second."""
         received: int | None = super().get_signal()
-        if received != signal.SIGHUP:
-            return received
-        void = os.open(os.devnull, os.O_WRONLY)
-        for stream in (1, 2):  # the terminal is gone; a warning written to it would be fatal
+        if received == signal.SIGHUP and self.detached:
+            return None
+        if received == signal.SIGHUP or self.terminal.has_gone():
+            self.terminal.let_go()
+            return signal.SIGTERM
+        return received
+
+
+class Terminal:
+    """The terminal that this process was started from, if there is one."""
+
+    def __init__(self) -> None:
+        self.watched = sys.stdin is not None and sys.stdin.isatty()
+        self.poll = select.poll()
+        if self.watched:
+            self.poll.register(0, 0)
+
+    def has_gone(self) -> bool:
+        return self.watched and any(event & select.POLLHUP for _, event in self.poll.poll(0))
+
+    def let_go(self) -> None:
+        """Write to nowhere from now on: a warning to a closed terminal would be fatal."""
+        self.watched = False
+        void = os.open(os.devnull, os.O_RDWR)
+        for stream in STREAMS:
             os.dup2(void, stream)
-        return signal.SIGTERM
+        os.close(void)
 
 
 class Subprocess(process.Subprocess):

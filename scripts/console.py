@@ -52,7 +52,7 @@ def run_logged(
     with log.open("a", errors="replace") as out:
         out.write(f"$ {' '.join(map(str, command))}\n")
         out.flush()
-        child = subprocess.Popen(
+        with subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -61,19 +61,18 @@ def run_logged(
             text=True,
             errors="replace",
             start_new_session=True,
-        )
-        try:
-            assert child.stdout is not None
-            for line in child.stdout:
-                out.write(line)
-                if on_line:
-                    on_line(line)
-            return child.wait()
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGTERM)
-            child.wait()
-            raise
+        ) as child:
+            try:
+                assert child.stdout is not None
+                for line in child.stdout:
+                    out.write(line)
+                    if on_line:
+                        on_line(line)
+                return child.wait()
+            except BaseException:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGTERM)
+                raise
 
 
 def must_run(command: Sequence[str | Path], log: Path, purpose: str) -> None:

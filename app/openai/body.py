@@ -62,10 +62,9 @@ def decode(body: bytes, kind: type[T]) -> T:
         # The decoder does not look inside the fields that it skips, and a body that is half
         # something else than UTF-8 is a client's bug worth hearing of.
         body.decode("utf-8")
-        if _deeper_than(body, MAX_DEPTH):
-            raise RecursionError
-        decoder: msgspec.json.Decoder[T] = _decoder(kind)
-        return decoder.decode(body)
+        if not deeper_than(body, MAX_DEPTH):
+            decoder: msgspec.json.Decoder[T] = _decoder(kind)
+            return decoder.decode(body)
     except UnicodeDecodeError as error:
         raise _encoding(body, error.start) from None
     except msgspec.ValidationError as error:
@@ -73,14 +72,15 @@ def decode(body: bytes, kind: type[T]) -> T:
     except msgspec.DecodeError as error:
         raise _malformed(body, str(error)) from None
     except RecursionError:
-        param = locate.path_below(body, MAX_DEPTH)
-        raise InvalidJSON(
-            f"{_name(param)} is nested too deeply: at most {MAX_DEPTH} levels are read.",
-            param=param,
-        ) from None
+        # The caller had used up most of the stack. The answer is the same.
+        pass
+    param = locate.path_below(body, MAX_DEPTH)
+    raise InvalidJSON(
+        f"{_name(param)} is nested too deeply: at most {MAX_DEPTH} levels are read.", param=param
+    )
 
 
-def _deeper_than(body: bytes, limit: int) -> bool:
+def deeper_than(body: bytes, limit: int) -> bool:
     """Whether brackets nest deeper than ``limit``, in one or two ms per MB of ordinary JSON."""
     if body.count(b"[") + body.count(b"{") <= limit:
         return False

@@ -38,7 +38,7 @@ def script(*rounds: dict[str, Report]) -> Callable[[], dict[str, Report]]:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.time, "sleep", lambda _: None)
+    monkeypatch.setattr("runner.announce.time.sleep", lambda _: None)
 
 
 def test_each_part_is_announced_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ def test_up_becomes_the_supervisor(
     """With free ports the process is replaced by the supervisor, on the written configuration."""
     became: list[str] = []
     monkeypatch.setenv("MILLRACE_API_PORT", str(unused_port))
-    monkeypatch.setattr(cli.os, "execv", lambda _, command: became.extend(command))
+    monkeypatch.setattr("runner.cli.os.execv", lambda _, command: became.extend(command))
     result = CliRunner().invoke(cli.app, ["up"])
     assert result.exit_code == 0, result.output
     assert became[1:5] == ["-m", "runner.supervise", "-n", "-c"]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from runner import redis_server
 from runner.errors import CannotStart
 from runner.redis_server import (
     RedisServer,
@@ -89,8 +88,8 @@ def test_binary_of_the_machine_is_preferred(
 
 def test_missing_binary_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any redis-server the message says how to get one."""
-    monkeypatch.setattr(redis_server.shutil, "which", lambda _: None)
-    monkeypatch.setattr(redis_server, "find_spec", lambda _: None)
+    monkeypatch.setattr("runner.redis_server.shutil.which", lambda _: None)
+    monkeypatch.setattr("runner.redis_server.find_spec", lambda _: None)
     with pytest.raises(CannotStart, match="apt-get install redis-server"):
         find_binary()
 

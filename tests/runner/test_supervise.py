@@ -53,7 +53,8 @@ class Stack:
             cache_url=f"redis://127.0.0.1:{free_port()}/0",
             queue_fsync="always",
         )
-        command = (sys.executable, "-c", WORKER, self.settings.queue_url)
+        (folder / "worker.py").write_text(WORKER)
+        command = (sys.executable, "worker.py", self.settings.queue_url)
         parts = [
             *(redis_part(role) for role in ("queue", "cache")),
             Part("worker", command, Stage.WORK, settle_s=1, stop_s=5),
@@ -110,7 +111,7 @@ def eventually(happened: Callable[[], object]) -> None:
 def stack(tmp_path: Path) -> Iterator[Stack]:
     stack = Stack(tmp_path)
     yield stack
-    family = [stack.process]
+    family: list[psutil.Process] = [stack.process]
     if stack.process.is_running():
         family += stack.process.children(recursive=True)
     for process in family:

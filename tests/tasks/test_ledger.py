@@ -35,14 +35,10 @@ def claimed(ledger: Ledger, holder: str = "w1") -> Claim:
     return claim
 
 
-def append(
-    ledger: Ledger, claim: Claim, first: int, *said: Event, state: Any = None
-) -> Appended:
+def append(ledger: Ledger, claim: Claim, first: int, *said: Event, state: Any = None) -> Appended:
     """Append events outside a pipeline."""
     encoded = [events.encode(event) for event in said]
-    return Ledger.appended(
-        ledger.append_to(ledger.redis, claim, QUEUE, first, encoded, state)
-    )
+    return Ledger.appended(ledger.append_to(ledger.redis, claim, QUEUE, first, encoded, state))
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ class TextStream:
     def flush(self) -> Piece | None:
         """All that was held back: the answer ends here without a stop string."""
         self._text += self._decoder.decode(b"", final=True)
-        return self._leave(len(self._text)) if self._ids else None
+        return self._leave(len(self._text)) if self._ids or self._text else None
 
     def _leave(self, cut: int, *, stopped: bool = False) -> Piece:
         logprobs = self._logprobs
@@ -65,9 +65,13 @@ class TextStream:
 
 
 def first_stop(text: str, stop: Sequence[str]) -> int | None:
-    """Where the earliest stop string in ``text`` begins."""
-    found = [at for word in stop if (at := text.find(word)) >= 0]
-    return min(found, default=None)
+    """Where the stop string that is complete first begins.
+
+    Not the one that begins first: which that is could change with the next token, and how the
+    text is cut into tokens must not matter.
+    """
+    found = [(at + len(word), at) for word in stop if (at := text.find(word)) >= 0]
+    return min(found)[1] if found else None
 
 
 def held_back(text: str, stop: Sequence[str]) -> int:

@@ -192,7 +192,7 @@ def test_an_answers_logprobs_concatenate_to_its_text() -> None:
     """The bytes of all tokens of a choice are its text."""
     first = answer(job(top_logprobs=2), LOG)["choices"][0]
     listed = first["logprobs"]["content"]
-    assert bytes(sum((token["bytes"] for token in listed), [])).decode() == "🌊"
+    assert b"".join(bytes(token["bytes"]) for token in listed).decode() == "🌊"
 
 
 def test_an_answer_of_no_tokens_is_an_empty_text() -> None:
