@@ -30,7 +30,7 @@ test: install
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/lint-imports --no-banner
+	.venv/bin/lint-imports
 	exec .venv/bin/python -m pytest -m "not slow"
 
 check: install

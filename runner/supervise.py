@@ -1,4 +1,4 @@
-"""supervisord with two changes: what a closed terminal means, and how long a pause may grow.
+"""supervisord with changes: what a closed terminal means, and how long a pause may grow.
 
 ``millrace up`` becomes this process; its arguments are supervisord's.
 """
@@ -11,7 +11,7 @@ import select
 import signal
 import sys
 
-from supervisor import process
+from supervisor import loggers, process
 from supervisor.medusa.asyncore_25 import ExitNow
 from supervisor.options import ServerOptions
 from supervisor.supervisord import Supervisor
@@ -31,7 +31,7 @@ class Options(ServerOptions):
     def __init__(self) -> None:
         super().__init__()
         self.detached = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # started by nohup
-        self.terminal = Terminal()
+        self.terminal = Terminal(sys.stdin.fileno())
 
     def get_signal(self) -> int | None:
         """The next signal; asked for at least once a second."""
@@ -47,17 +47,16 @@ class Options(ServerOptions):
 class Terminal:
     """The terminal that this process was started from, if there is one."""
 
-    def __init__(self) -> None:
-        self.watched = sys.stdin is not None and sys.stdin.isatty()
+    def __init__(self, stdin: int) -> None:
+        self.watched = os.isatty(stdin)
         self.poll = select.poll()
-        if self.watched:
-            self.poll.register(0, 0)
+        self.poll.register(stdin, 0)  # tells of a hang-up without reading
 
     def has_gone(self) -> bool:
         return self.watched and any(event & select.POLLHUP for _, event in self.poll.poll(0))
 
     def let_go(self) -> None:
-        """Write to nowhere from now on: a warning to a closed terminal would be fatal."""
+        """Write to nowhere from now on."""
         self.watched = False
         void = os.open(os.devnull, os.O_RDWR)
         for stream in STREAMS:
@@ -79,8 +78,17 @@ class Subprocess(process.Subprocess):
         return changed
 
 
+def lose_the_line(handler: loggers.Handler) -> None:
+    """What happens to a log line that cannot be written.
+
+    supervisord prints a traceback to standard error: where that is the closed terminal as well,
+    it died of its own warning and left every part running (seen).
+    """
+
+
 def main() -> None:
     process.Subprocess = Subprocess  # ProcessConfig.make_process looks it up there
+    loggers.Handler.handleError = lose_the_line
     options = Options()
     options.realize()
     options.first = True

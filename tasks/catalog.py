@@ -26,11 +26,12 @@ class CatalogError(Exception):
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One ``[[model]]`` table. ``context`` is tokens per slot; ``threads`` 0 means all cores.
 
+    ``created_at`` is in seconds since the epoch; left out, it is the catalog file's.
     ``source`` is ``package:<import name>/<path>``, ``path:<file>``, ``hf:<owner>/<repo>/<file>``
     or ``echo:``. ``tokens_per_s`` sets the echo runtime's speed per slot (0: as fast as it goes).
     """
 
-    name: str = msgspec.field()
+    name: str
     kind: Kind
     source: str
     aliases: tuple[str, ...] = ()
@@ -106,8 +107,9 @@ def load_catalog(settings: QueueSettings) -> Catalog:
     path = settings.models_file
     try:
         tables = tomllib.loads(path.read_text())
-        for table in tables.get("model", []):
-            if settings.engine_workers and isinstance(table, dict):
+        for table in filter(lambda entry: isinstance(entry, dict), tables.get("model", [])):
+            table.setdefault("created_at", int(path.stat().st_mtime))
+            if settings.engine_workers:
                 table.setdefault("slots", settings.engine_workers)
         models = msgspec.convert(tables, _File).model
         return Catalog((*models, *_shortcuts(settings)))

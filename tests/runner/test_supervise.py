@@ -21,7 +21,7 @@ from supervisor.states import ProcessStates
 from runner.config import prepare_folders, render
 from runner.parts import Part, Stage, redis_part
 from runner.settings import RunnerSettings
-from runner.supervise import LONGEST_PAUSE_S, Subprocess
+from runner.supervise import LONGEST_PAUSE_S, Subprocess, Terminal
 from tests.runner.conftest import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ while True:
 class Stack:
     """A running supervisor, and what the tests ask about it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, screen: int = subprocess.DEVNULL) -> None:
         self.folder = folder
         self.settings = RunnerSettings(
             data_dir=folder / "data",
@@ -70,7 +70,7 @@ class Stack:
             "MILLRACE_QUEUE_FSYNC": "always",
         }
         supervise = [sys.executable, "-m", "runner.supervise", "-n", "-c", str(config)]
-        self.process = psutil.Popen(supervise, cwd=folder, env=env, stdout=subprocess.DEVNULL)
+        self.process = psutil.Popen(supervise, cwd=folder, env=env, stdout=screen, stderr=screen)
         eventually(self.complete)
 
     def complete(self) -> bool:
@@ -111,6 +111,10 @@ def eventually(happened: Callable[[], object]) -> None:
 def stack(tmp_path: Path) -> Iterator[Stack]:
     stack = Stack(tmp_path)
     yield stack
+    clean_up(stack)
+
+
+def clean_up(stack: Stack) -> None:
     family: list[psutil.Process] = [stack.process]
     if stack.process.is_running():
         family += stack.process.children(recursive=True)
@@ -146,6 +150,36 @@ def test_stop_is_ordered_and_leaves_nothing(stack: Stack, number: int) -> None:
     """SIGTERM, Ctrl-C and a closed terminal stop the worker before Redis, and leave no process."""
     assert stack.end(number) == []
     assert (stack.folder / "stopped").read_text() == "True"
+
+
+def test_unwritable_screen_is_no_danger(tmp_path: Path) -> None:
+    """A supervisor whose warnings cannot be written still stops everything."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    stack = Stack(tmp_path, screen=writer)
+    os.close(writer)
+    try:
+        assert stack.end(signal.SIGTERM) == []
+    finally:
+        clean_up(stack)
+
+
+def test_closed_terminal_is_noticed() -> None:
+    """A terminal that was closed is told from one that is merely silent."""
+    screen, keyboard = os.openpty()
+    terminal = Terminal(keyboard)
+    assert not terminal.has_gone()
+    os.close(screen)
+    assert terminal.has_gone()
+    os.close(keyboard)
+
+
+def test_no_terminal_is_none_that_closed() -> None:
+    """Without a terminal (a service, CI) the end of standard input means nothing."""
+    reader, writer = os.pipe()
+    os.close(writer)
+    assert not Terminal(reader).has_gone()
+    os.close(reader)
 
 
 def test_pauses_of_a_crashing_part_are_bounded() -> None:

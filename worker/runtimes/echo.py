@@ -1,14 +1,12 @@
 """Runtimes without a model, for tests, demos and load: the answer is known beforehand.
 
-A token is up to three bytes of UTF-8, packed into its own id, so that every process reads it the
-same way. Control tokens have the ids below 256.
+They keep the contract of the real ones to the letter, and the timing that they are told to.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,27 +17,23 @@ from numpy.typing import NDArray
 
 from tasks.jobs import Message, Sampling
 from worker.runtimes.base import Feed, Sampled
+from worker.runtimes.echo_tokens import (
+    ANSWER,
+    CONTENT,
+    END,
+    ROLE,
+    SILENCE,
+    VOCABULARY,
+    decode,
+    encode,
+    encode_markup,
+    reply,
+    single,
+)
 from worker.runtimes.errors import InvalidPrompt
 from worker.runtimes.sampling import check
 
-_END, _ROLE, _CONTENT, _ANSWER = 0, 1, 2, 3
-_MARKUP = {"<|end|>": _END, "<|role|>": _ROLE, "<|content|>": _CONTENT, "<|answer|>": _ANSWER}
-_SPLIT = re.compile("(" + "|".join(map(re.escape, _MARKUP)) + ")")
-_BYTES_PER_TOKEN = 3
-_VOCABULARY = (_BYTES_PER_TOKEN + 1) << 24
 _BATCH_TOKENS = 2048
-_SILENCE = (1 << 24) | ord(".")
-
-
-def _encode(text: str) -> list[int]:
-    data = text.encode("utf-8", "replace")
-    chunks = (data[i : i + _BYTES_PER_TOKEN] for i in range(0, len(data), _BYTES_PER_TOKEN))
-    return [len(chunk) << 24 | int.from_bytes(chunk, "big") for chunk in chunks]
-
-
-def _decode(token: int) -> bytes:
-    length = token >> 24
-    return (token & 0xFFFFFF).to_bytes(3, "big")[3 - length :] if 0 < length <= 3 else b""
 
 
 @dataclass(slots=True)
@@ -50,8 +44,12 @@ class _Slot:
     fed: list[int] = field(default_factory=list)
     reply: list[int] | None = None
     answered: int = 0
+    length: int = 0
 
-    def feed(self, tokens: Sequence[int]) -> None:
+    def feed(self, tokens: Sequence[int], context: int) -> None:
+        if not 0 < len(tokens) <= context - self.length:
+            raise ValueError(f"a slot holds 1 to {context} tokens, not {self.length + len(tokens)}")
+        self.length += len(tokens)
         if self.reply is None:
             self.fed += tokens
         else:
@@ -60,29 +58,12 @@ class _Slot:
     def next(self) -> int:
         """The reply's token after the ones fed so far."""
         if self.reply is None:
-            self.reply, self.answered = _reply(self.fed, self.history)
+            self.reply, self.answered = reply(self.fed, self.history)
         if self.answered < len(self.reply):
             return self.reply[self.answered]
         if not self.ban_end:
-            return _END
-        return self.reply[self.answered % len(self.reply)] if self.reply else _SILENCE
-
-
-def _reply(fed: list[int], history: int) -> tuple[list[int], int]:
-    """The tokens of the last user's message, and how many of the answer were fed already.
-
-    A prompt that was not made by ``EchoChat.prompt`` is answered with itself.
-    """
-    if _ANSWER not in fed:
-        prompt = len(fed) - history
-        return fed[:prompt], history
-    start = fed.index(_ANSWER)
-    user = [_ROLE, *_encode("user"), _CONTENT]
-    for at in range(start - len(user), -1, -1):
-        if fed[at : at + len(user)] == user:
-            body = fed[at + len(user) : start]
-            return body[: body.index(_END)], len(fed) - start - 1
-    return [], len(fed) - start - 1
+            return END
+        return self.reply[self.answered % len(self.reply)] if self.reply else SILENCE
 
 
 class EchoChat:
@@ -118,25 +99,20 @@ class EchoChat:
             raise InvalidPrompt("There is no message to echo.")
         ids: list[int] = []
         for message in messages:
-            ids += [_ROLE, *_encode(message.role), _CONTENT, *_encode(message.content), _END]
-        return [*ids, _ANSWER]
+            ids += [ROLE, *encode(message.role), CONTENT, *encode(message.content), END]
+        return [*ids, ANSWER]
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
         """Token ids of plain text; with ``special``, markup in it becomes control tokens."""
-        if not special:
-            return _encode(text)
-        ids: list[int] = []
-        for part in _SPLIT.split(text):
-            ids += [_MARKUP[part]] if part in _MARKUP else _encode(part)
-        return ids
+        return encode_markup(text) if special else encode(text)
 
     def piece(self, token: int) -> bytes:
         """The token's bytes, perhaps half a character; empty for control tokens."""
-        return _decode(token)
+        return decode(token)
 
     def ends(self, token: int) -> bool:
         """Whether the answer ends with this token."""
-        return token == _END
+        return token == END
 
     def open(
         self,
@@ -163,7 +139,7 @@ class EchoChat:
             slot = self._slots[feed.slot]
             if slot is None:
                 raise ValueError(f"slot {feed.slot} is not open")
-            slot.feed(feed.tokens)
+            slot.feed(feed.tokens, self._context)
             if feed.sample:
                 sampled.append(_sampled(feed.slot, slot.next(), slot.top_logprobs))
         if feeds and self._step_s:
@@ -189,7 +165,7 @@ def _sampled(slot: int, token: int, top: int | None) -> Sampled:
     """Rank r has probability 2^-(r+1), and the token of the reply is always the likeliest."""
     if top is None:
         return Sampled(slot, token)
-    others = (single for code in range(256) if (single := 1 << 24 | code) != token)
+    others = (each for code in range(256) if (each := single(code)) != token)
     ranked = [token, *islice(others, max(top - 1, 0))][:top]
     return Sampled(
         slot,
@@ -219,19 +195,19 @@ class EchoEmbed:
     @property
     def vocabulary(self) -> int:
         """Token ids run from 0 to one less than this."""
-        return _VOCABULARY
+        return VOCABULARY
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids per text between the two markers; never truncated."""
-        return [self.wrap(_encode(text)) for text in texts]
+        return [self.wrap(encode(text)) for text in texts]
 
     def wrap(self, tokens: Sequence[int]) -> list[int]:
         """A client's own token ids with the markers put around where they are missing."""
         ids = list(tokens)
-        if ids[:1] != [_CONTENT]:
-            ids.insert(0, _CONTENT)
-        if ids[-1:] != [_END]:
-            ids.append(_END)
+        if ids[:1] != [CONTENT]:
+            ids.insert(0, CONTENT)
+        if ids[-1:] != [END]:
+            ids.append(END)
         return ids
 
     def embed(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:

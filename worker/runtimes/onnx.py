@@ -156,7 +156,8 @@ class OnnxRuntime:
 def _mean(states: Vectors, mask: NDArray[np.int64]) -> Vectors:
     weights = mask.astype(np.float32)
     summed: Vectors = np.einsum("rtd,rt->rd", states, weights)
-    return summed / weights.sum(axis=1, keepdims=True)
+    mean: Vectors = summed / weights.sum(axis=1, keepdims=True)
+    return mean
 
 
 def _groups(inputs: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -14,6 +14,8 @@ _logger = logging.getLogger("millrace.llama")
 # As in ggml.h; the table in llama_cpp._logger is off by one.
 _LEVELS = {3: logging.WARNING, 4: logging.ERROR}
 _CONTINUED = 5
+# It warns that all slots together exceed the trained context, which only each of them must not.
+_MISTAKEN = "possible training context overflow"
 _lock = threading.Lock()
 
 
@@ -34,7 +36,7 @@ class _Log:
         self._line += text.decode("utf-8", "replace")
         if self._line.endswith("\n"):
             line, self._line = self._line.strip(), ""
-            if line:
+            if line and _MISTAKEN not in line:
                 self.recent.append(line)
                 _logger.log(self._level, "%s", line)
 

