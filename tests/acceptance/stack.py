@@ -111,3 +111,21 @@ class Stack:
         pid = self.pid_of(*words)
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    def kill_redis(self) -> None:
+        """kill -9 the queue's Redis. It writes its title over its environment: told by its port."""
+        port = self.settings.queue_url.rsplit(":", 1)[1].removesuffix("/0")
+        for process in psutil.process_iter(["name", "cmdline"]):
+            if process.info["name"] == "redis-server" and port in " ".join(process.info["cmdline"]):
+                process.kill()
+                return
+        raise AssertionError("the queue's Redis is not running")
+
+    def wait_for(self, *words: str, other_than: int) -> int:
+        """Wait until another process than ``other_than`` has this command line; its pid."""
+        for _ in range(200):
+            found = [p.pid for p in self.processes() if all(w in " ".join(p.cmdline()) for w in words)]
+            if found and other_than not in found:
+                return found[0]
+            time.sleep(0.05)
+        raise AssertionError(f"no new process with {words}")

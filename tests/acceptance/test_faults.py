@@ -48,7 +48,7 @@ def test_a_killed_worker_is_back_and_its_job_goes_on(stack: Stack) -> None:
     answer = slow_answer(stack)
     pid = stack.kill("-Q chat.slow")
     assert answer.result().text == TEXT
-    assert stack.pid_of("-Q chat.slow") != pid
+    stack.wait_for("-Q chat.slow", other_than=pid)
     assert stack.ledger.record(answer.answer.headers["x-request-id"])["attempt"] == "2"
 
 
@@ -76,7 +76,7 @@ def test_a_killed_redis_is_back_and_the_answer_completes(stack: Stack) -> None:
     """API and worker find the restarted Redis by themselves."""
     answer = slow_answer(stack)
     time.sleep(1.1)  # the append-only file is synced every second
-    stack.kill("redis-server", str(stack.settings.queue_url.split(":")[-1].split("/")[0]))
+    stack.kill_redis()
     assert answer.result().text == TEXT
     stack.wait_ready(15)
 
@@ -84,8 +84,8 @@ def test_a_killed_redis_is_back_and_the_answer_completes(stack: Stack) -> None:
 def test_a_killed_api_is_back_within_seconds(stack: Stack) -> None:
     """Master and all: requests are answered again."""
     began = time.monotonic()
-    stack.kill("gunicorn")
-    time.sleep(0.2)
+    pid = stack.kill("gunicorn")
+    stack.wait_for("gunicorn", other_than=pid)
     stack.wait_ready(15)
     assert time.monotonic() - began < 10
     content = httpx.post(
@@ -98,8 +98,8 @@ def test_a_killed_api_is_back_within_seconds(stack: Stack) -> None:
 def test_a_killed_keeper_is_back(stack: Stack) -> None:
     """The runner restarts it, and it is elected again once its predecessor's term is over."""
     pid = stack.kill("-Q keeper")
+    stack.wait_for("-Q keeper", other_than=pid)
     stack.wait_ready(15)
-    assert stack.pid_of("-Q keeper") != pid
 
 
 def test_a_ticket_that_is_lost_is_made_good(stack: Stack) -> None:

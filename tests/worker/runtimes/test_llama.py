@@ -166,7 +166,7 @@ def test_damaged_file_is_refused(smollm2_path: Path, tmp_path: Path) -> None:
 
     damaged = tmp_path / "damaged.gguf"
     damaged.write_bytes(smollm2_path.read_bytes()[: 1 << 20])
-    with pytest.raises(LoadFailed, match="cannot be loaded: .*damaged"):
+    with pytest.raises(LoadFailed, match=r"cannot be loaded: .*damaged"):
         LlamaRuntime(damaged, slots=1, context=64)
 
 
