@@ -59,14 +59,17 @@ class Services:
                 return
             # Remote control is a broadcast: the prompt itself stays out of it.
             ledger.redis.set(ledger.keys.question(job.id), jobs.encode(job), px=QUESTION_TTL_MS)
-            replies = self.gateway.celery.control.broadcast(
-                "check_prompt",
-                arguments={"question": job.id},
-                destination=nodes[:1],
-                reply=True,
-                limit=1,
-                timeout=self.settings.check_timeout_s,
-            )
+            # A connection of its own: Celery's pool is not for greenlets (tasks.tickets).
+            with self.gateway.celery.connection_for_write() as connection:
+                replies = self.gateway.celery.control.broadcast(
+                    "check_prompt",
+                    arguments={"question": job.id},
+                    destination=nodes[:1],
+                    reply=True,
+                    limit=1,
+                    timeout=self.settings.check_timeout_s,
+                    connection=connection,
+                )
             ledger.redis.delete(ledger.keys.question(job.id))
         except (redis.RedisError, OperationalError, OSError):
             log.warning("prompt not checked: the queue does not answer", job=job.id)

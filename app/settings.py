@@ -23,5 +23,5 @@ class ApiSettings(QueueSettings):
         2.0, gt=0, description="Longest wait for a worker to check a long prompt."
     )
     shutdown_s: float = Field(
-        10.0, gt=0, description="How long open requests may finish when the API is stopped."
+        4.0, gt=0, description="How long open requests may finish when the API is stopped."
     )

@@ -6,6 +6,8 @@ job is the ledger's decision, so a lost ticket is made good and a doubled one fi
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import Celery
 
 from tasks.settings import QueueSettings
@@ -61,6 +63,11 @@ def make_celery(settings: QueueSettings, *, socket_timeout_s: float = 10.0) -> C
     return app
 
 
-def publish_ticket(app: Celery, queue: str, job_id: str) -> None:
-    """Say in ``queue`` that a job waits; raises kombu's ``OperationalError`` when Redis is away."""
-    app.send_task(task_of(queue), args=[job_id], queue=queue, ignore_result=True)
+def publish_ticket(app: Celery, queue: str, job_id: str, producer: Any = None) -> None:
+    """Say in ``queue`` that a job waits; raises kombu's ``OperationalError`` when Redis is away.
+
+    Without a ``producer`` one of Celery's pool is used, which is not for greenlets.
+    """
+    app.send_task(
+        task_of(queue), args=[job_id], queue=queue, ignore_result=True, producer=producer
+    )

@@ -9,10 +9,9 @@ from functools import cache
 
 import redis
 from celery import Celery
-from kombu.exceptions import OperationalError
 
 from tasks.catalog import Catalog, load_catalog
-from tasks.celery import make_celery, publish_ticket
+from tasks.celery import make_celery
 from tasks.connection import connect
 from tasks.dispatcher import Dispatcher
 from tasks.errors import QueueUnavailable, UnknownJob
@@ -20,6 +19,7 @@ from tasks.jobs import Job
 from tasks.ledger import Ledger
 from tasks.settings import QueueSettings
 from tasks.stream import Subscription
+from tasks.tickets import Tickets
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ class Gateway:
         self.celery = celery or make_celery(settings, socket_timeout_s=QUEUE_TIMEOUT_S)
         self.ledger = Ledger(self.redis, settings)
         self.dispatcher = Dispatcher(self.redis)
+        self._tickets = Tickets(self.celery)
         self._open: set[str] = set()
         self._stopped = threading.Event()
         self._renewer: threading.Thread | None = None
@@ -68,12 +69,13 @@ class Gateway:
             subscription.close()
             raise QueueUnavailable("The queue does not take jobs at the moment.") from error
         self._start_renewing()
-        self._publish(queue, job.id)
+        self._tickets.publish(queue, job.id)
         return subscription
 
     def close(self) -> None:
         """Stop renewing and reading; open jobs are given up when their lease ends."""
         self._stopped.set()
+        self._tickets.close()
         self.dispatcher.close()
 
     def _closed(self, job_id: str, queue: str, ended: bool) -> None:
@@ -86,16 +88,6 @@ class Gateway:
         except redis.RedisError:
             # Its listener's lease is not renewed any more: the reconciler cancels it.
             log.warning("could not cancel job %s: Redis does not answer", job_id)
-
-    def _publish(self, queue: str, job_id: str) -> None:
-        for _attempt in range(2):  # The first may find a pooled connection that Redis closed.
-            try:
-                publish_ticket(self.celery, queue, job_id)
-                return
-            except (OperationalError, OSError):
-                continue
-        # The job is accepted all the same: the reconciler keeps tickets >= waiting jobs.
-        log.warning("no ticket for job %s: the reconciler will publish one", job_id)
 
     def _start_renewing(self) -> None:
         if self._renewer is None or not self._renewer.is_alive():
