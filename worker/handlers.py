@@ -89,8 +89,9 @@ def translate(error: Exception) -> TaskError:
 
 def chat_prompt(process: ModelProcess, job: ChatJob) -> tuple[int, ...]:
     """The job's prompt as token ids; raises what makes it unfit for this model."""
-    prompt = tuple(process.chat.prompt(job.messages))
-    check_fits(len(prompt), job.max_tokens, process.chat.context)
+    runtime = process.engine.runtime
+    prompt = tuple(runtime.prompt(job.messages))
+    check_fits(len(prompt), job.max_tokens, runtime.context)
     return prompt
 
 

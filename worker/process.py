@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import redis
 from celery import Celery
@@ -28,7 +29,7 @@ from tasks.stream import Publisher, Reply
 from worker.engine import Engine
 from worker.engine.engine import Told
 from worker.leases import Leases
-from worker.runtimes.base import ChatRuntime, EmbedRuntime
+from worker.runtimes.base import EmbedRuntime
 from worker.runtimes.load import load_chat, load_embed
 from worker.settings import WorkerSettings
 
@@ -41,7 +42,6 @@ LATER_S = 0.2
 class ModelProcess:
     """Everything that the handlers of one model share."""
 
-    chat: ChatRuntime
     embed: EmbedRuntime
     engine: Engine
 
@@ -124,17 +124,19 @@ class ModelProcess:
         self._publisher.close()
         self.leases.close()
         self._dispatcher.close()
-        (self.embed if self.model.kind == "embed" else self.chat).shutdown()
+        if self.model.kind == "embed":
+            self.embed.shutdown()
+        else:
+            self.engine.close()
 
     def _load(self) -> None:
         if self.model.kind == "embed":
             self.embed = load_embed(self.model)
             self.leases.context = self.embed.context
             return
-        self.chat = load_chat(self.model)
-        self.leases.context = self.chat.context
-        self.engine = Engine(self.chat, self._tell)
+        self.engine = Engine(partial(load_chat, self.model), self._tell)
         self.engine.start()
+        self.leases.context = self.engine.runtime.context
 
     def _tell(self, told: Told) -> None:
         replies = {reply.claim.job_id: reply for reply in self.leases.held()}

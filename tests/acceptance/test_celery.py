@@ -14,7 +14,7 @@ from tests.acceptance.test_disconnect import Caller, busy, wait_for
 def inspect(stack: Stack, command: str) -> tuple[dict[str, Any], str]:
     """What ``celery -A worker inspect`` answers, parsed and as text."""
     ran = subprocess.run(
-        [BIN / "celery", "-A", "worker", "inspect", command, "--json", "--timeout", "5"],
+        [BIN / "celery", "-A", "worker", "inspect", command, "--json", "--timeout", "2"],
         env=stack.environment,
         capture_output=True,
         text=True,

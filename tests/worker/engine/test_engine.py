@@ -18,7 +18,7 @@ from worker.engine.engine import Told
 from worker.engine.sequence import check_fits
 from worker.runtimes.base import Feed, Sampled
 from worker.runtimes.echo import EchoChat
-from worker.runtimes.errors import DecodeFailed
+from worker.runtimes.errors import DecodeFailed, LoadFailed
 
 
 class Heard:
@@ -57,7 +57,7 @@ class Bench:
     def __init__(self, tokens_per_s: float = 0) -> None:
         self.runtime = EchoChat(slots=4, context=400, tokens_per_s=tokens_per_s)
         self.heard = Heard()
-        self.engine = Engine(self.runtime, self.heard)
+        self.engine = Engine(lambda: self.runtime, self.heard)
 
     def request(self, name: str, text: str, **changes: Any) -> Request:
         """A request that is answered with ``text``."""
@@ -235,9 +235,9 @@ def test_a_failed_batch_fails_its_requests_and_no_others() -> None:
     """Requests of later batches are answered."""
     bench = Bench()
     runtime = FailsOnce(slots=4, context=400, tokens_per_s=0)
-    engine = Engine(runtime, bench.heard)
-    engine.submit(bench.request("a", "first"))
+    engine = Engine(lambda: runtime, bench.heard)
     engine.start()
+    engine.submit(bench.request("a", "first"))
     bench.heard.wait("a")
     engine.submit(bench.request("b", "second"))
     bench.heard.wait("b")
@@ -253,3 +253,24 @@ def test_what_cannot_fit_is_refused_with_the_counts(prompt: int, answer: int | N
     """The message names both numbers and the context."""
     with pytest.raises(ContextLengthExceeded, match=f"{prompt} tokens.*400 tokens"):
         check_fits(prompt, answer, 400)
+
+
+def test_a_model_that_does_not_load_is_raised_by_start() -> None:
+    """The loading runs in the loop's thread, and its error comes out."""
+
+    def load() -> EchoChat:
+        raise LoadFailed("no such file")
+
+    with pytest.raises(LoadFailed, match="no such file"):
+        Engine(load, Heard()).start()
+
+
+def test_what_the_runtime_refuses_fails_that_request_alone(bench: Bench) -> None:
+    """Sampling beyond the runtime's ranges is an error of its request; others are answered."""
+    bench.engine.submit(bench.request("a", "x", sampling=Sampling(temperature=-1)))
+    bench.engine.submit(bench.request("b", "answered"))
+    bench.heard.wait("a", "b")
+    last = bench.heard.last("a")
+    assert isinstance(last, Failed)
+    assert last.code == "invalid_value"
+    assert bench.heard.text("b") == "answered"
