@@ -1,4 +1,4 @@
-"""One table: what went wrong -> HTTP status and OpenAI's error object."""
+"""Every error as an answer in OpenAI's shape; ``openai.errors`` has the table."""
 
 from __future__ import annotations
 
@@ -7,39 +7,24 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from app.openai.errors import INVALID_REQUEST, SERVER, BadRequest, error_body, error_type
+from app.openai.errors import (
+    INVALID_REQUEST,
+    SERVER,
+    BadRequest,
+    body_of,
+    error_body,
+    status_of,
+)
 from tasks import errors as task_errors
 from tasks.errors import TaskError
 
 log = structlog.get_logger(__name__)
 
-# class -> (status, whether the client should try again; None leaves that to the status)
-TABLE: dict[type[TaskError], tuple[int, bool | None]] = {
-    task_errors.InvalidJob: (400, None),
-    task_errors.UnknownModel: (404, None),
-    task_errors.UnknownJob: (404, None),
-    task_errors.LogExpired: (410, None),
-    task_errors.JobCancelled: (409, False),
-    task_errors.DeadlineExceeded: (504, False),
-    task_errors.DeadLetter: (500, False),
-    task_errors.ModelFailed: (500, None),
-    task_errors.QueueUnavailable: (503, None),
-    task_errors.UnsupportedVersion: (500, None),
-    TaskError: (500, None),
-}
+# Official clients try every 5xx and 409 again by themselves: here it would fail again.
+NOT_AGAIN = (task_errors.DeadlineExceeded, task_errors.DeadLetter, task_errors.JobCancelled)
 RETRY_AFTER_S = "2"
 # A client that is still sending cannot read our answer: this much is read and thrown away.
 DISCARD_BYTES = 64 * 1024 * 1024
-
-
-def lookup(error: TaskError) -> tuple[int, bool | None]:
-    """The row of the error's class, or of the nearest class above it."""
-    return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
-
-
-def body_of(error: TaskError | BadRequest) -> bytes:
-    """OpenAI's error object for ``error``, as it also ends a stream."""
-    return error_body(error.message, error_type(error), error.param, error.code)
 
 
 def register(app: Flask) -> None:
@@ -62,11 +47,10 @@ def _bad_request(error: BadRequest) -> Response:
 
 
 def _task_error(error: TaskError) -> Response:
-    status, retry = lookup(error)
-    response = respond(body_of(error), status)
-    if retry is not None:
-        response.headers["x-should-retry"] = str(retry).lower()
-    if status == 503:
+    response = respond(body_of(error), status_of(error))
+    if isinstance(error, NOT_AGAIN):
+        response.headers["x-should-retry"] = "false"
+    if isinstance(error, task_errors.QueueUnavailable):
         response.headers["Retry-After"] = RETRY_AFTER_S
     return response
 
@@ -111,6 +95,6 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.exception("request failed", job=g.get("job_id"), kind=type(error).__name__)
+    log.error("request failed", job=g.get("job_id"), exc_info=error)
     body = error_body("The server failed on this request.", SERVER, None, "internal_error")
     return respond(body, 500)

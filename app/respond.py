@@ -11,9 +11,9 @@ from flask import Response, request
 
 from app import sse
 from app.client import Client
-from app.errors import body_of
+from app.openai.errors import body_of
 from tasks.errors import TaskError
-from tasks.events import Event, Failed, is_terminal
+from tasks.events import Done, Event, Failed
 from tasks.stream import Subscription
 
 log = structlog.get_logger(__name__)
@@ -94,10 +94,8 @@ def _stream(
 
 
 def _chunk(chunks: Chunks, seq: int, event: Event) -> bytes:
-    if isinstance(event, Failed):
-        return sse.event(seq, body_of(event.error()))
     data = chunks.chunk(event)
-    if not is_terminal(event):
+    if not isinstance(event, Done):
         return sse.event(seq, data) if data is not None else b""
     if data is None:
         return sse.event(seq, b"[DONE]")

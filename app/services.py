@@ -40,6 +40,8 @@ class Services:
         return self.gateway.submit(job)
 
     def _fits_outright(self, job: ChatJob) -> bool:
+        if job.sampling.logit_bias:
+            return False  # Only the worker knows which token ids the model has.
         context = self.gateway.catalog.find(job.model).context
         most = prompt_bytes(job) + TEMPLATE_TOKENS + MESSAGE_TOKENS * len(job.messages)
         return most + (job.max_tokens or 1) <= context

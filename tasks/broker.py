@@ -17,7 +17,7 @@ class Channel(kombu_redis.Channel):
         # 'hostname') and the worker exits. As a connection error it reconnects instead.
         if getattr(self.connection, "client", None) is None:
             raise RedisConnectionError("the broker connection is closed")
-        return super()._connparams(asynchronous=asynchronous)
+        return super()._connparams(asynchronous=asynchronous)  # type: ignore[misc]  # untyped there
 
 
 class Transport(kombu_redis.Transport):

@@ -68,6 +68,4 @@ def publish_ticket(app: Celery, queue: str, job_id: str, producer: Any = None) -
 
     Without a ``producer`` one of Celery's pool is used, which is not for greenlets.
     """
-    app.send_task(
-        task_of(queue), args=[job_id], queue=queue, ignore_result=True, producer=producer
-    )
+    app.send_task(task_of(queue), args=[job_id], queue=queue, ignore_result=True, producer=producer)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
+
+# redis-py types every answer as "bytes or str, or what it might be asynchronously"; ours are
+# bytes, always, and the type that says so is the reader's.
+Client = Any
 
 # redis-py 8 retries ten times by default, each up to the timeout: an API that must say 503 soon
 # cannot wait for that. Every command of ours is safe to apply twice, so one retry is enough to
@@ -13,7 +19,7 @@ RETRIES = 1
 TIMEOUT_S = 5.0
 
 
-def connect(url: str, *, timeout_s: float = TIMEOUT_S) -> redis.Redis:
+def connect(url: str, *, timeout_s: float = TIMEOUT_S) -> Client:
     """A thread-safe client that answers or raises within about twice ``timeout_s``."""
     return redis.Redis.from_url(
         url,

@@ -20,6 +20,8 @@ from typing import Any
 
 import redis
 
+from tasks.connection import Client
+
 log = logging.getLogger(__name__)
 
 # A reader this far behind is served from the log from then on.
@@ -69,7 +71,7 @@ class Inbox:
 class Dispatcher:
     """Channels to inboxes, for as long as the process lives."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
         self._lock = threading.Lock()
         self._inboxes: dict[bytes, Inbox] = {}

@@ -12,7 +12,7 @@ from celery import Celery
 
 from tasks.catalog import Catalog, load_catalog
 from tasks.celery import make_celery
-from tasks.connection import connect
+from tasks.connection import Client, connect
 from tasks.dispatcher import Dispatcher
 from tasks.errors import QueueUnavailable, UnknownJob
 from tasks.jobs import Job
@@ -35,7 +35,7 @@ class Gateway:
         settings: QueueSettings,
         catalog: Catalog,
         *,
-        client: redis.Redis | None = None,
+        client: Client | None = None,
         celery: Celery | None = None,
     ) -> None:
         self.settings = settings

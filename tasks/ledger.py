@@ -19,9 +19,9 @@ from importlib.resources import files
 from typing import Any, Literal, cast
 
 import msgspec
-import redis
 
 from tasks import events, jobs
+from tasks.connection import Client
 from tasks.errors import DeadLetter, JobCancelled, UnknownJob
 from tasks.events import Event, Failed
 from tasks.jobs import Job
@@ -90,7 +90,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class Ledger:
     """The scripts, called with this prefix's keys. Thread-safe, as its client is."""
 
-    def __init__(self, client: redis.Redis, settings: QueueSettings) -> None:
+    def __init__(self, client: Client, settings: QueueSettings) -> None:
         self.redis = client
         self.keys = Keys(settings.key_prefix)
         self._lease_ms = int(settings.lease_s * 1000)
@@ -166,7 +166,7 @@ class Ledger:
         _, job_id, attempt, last_seq, version, body = answer
         return Claim(job_id.decode(), int(attempt), int(last_seq), int(version), body)
 
-    def append_to(
+    def append_to(  # noqa: PLR0917 - the fields of one entry, each of its own type
         self,
         client: Any,
         claim: Claim,
@@ -340,7 +340,7 @@ class Ledger:
 SCRIPTS = ("accept", "cancel", "claim", "append", "release", "renew", "reap", "elect")
 
 
-def _load(client: redis.Redis, name: str) -> Any:
+def _load(client: Client, name: str) -> Any:
     folder = files("tasks") / "lua"
     source = (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
     return client.register_script(source)

@@ -43,7 +43,7 @@ class QueueSettings(BaseSettings):
     onnx_embedding_model_path: Path | None = Field(
         None,
         validation_alias="ONNX_EMBEDDING_MODEL_PATH",
-        description="Shortcut: an ONNX file (tokenizer.json beside it), served as `onnx-embedding`.",
+        description="Shortcut: an ONNX file, its tokenizer.json beside it, as `onnx-embedding`.",
     )
     engine_workers: int | None = Field(
         None,

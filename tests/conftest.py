@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from runner.redis_server import find_binary
-from tasks.connection import connect
+from tasks.connection import Client, connect
 from tasks.dispatcher import Dispatcher
 from tasks.ledger import Ledger
 from tasks.settings import QueueSettings
@@ -82,7 +82,7 @@ def settings(redis_server: RedisServer) -> QueueSettings:
 
 
 @pytest.fixture
-def client(settings: QueueSettings) -> Iterator[redis.Redis]:
+def client(settings: QueueSettings) -> Iterator[Client]:
     """A client of the shared Redis."""
     client = connect(settings.queue_url)
     yield client
@@ -90,13 +90,13 @@ def client(settings: QueueSettings) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def ledger(client: redis.Redis, settings: QueueSettings) -> Ledger:
+def ledger(client: Client, settings: QueueSettings) -> Ledger:
     """An empty ledger."""
     return Ledger(client, settings)
 
 
 @pytest.fixture
-def dispatcher(client: redis.Redis) -> Iterator[Dispatcher]:
+def dispatcher(client: Client) -> Iterator[Dispatcher]:
     """A dispatcher of the test's own."""
     dispatcher = Dispatcher(client)
     yield dispatcher

@@ -7,44 +7,34 @@ inspect ...``) no model is loaded.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from typing import Any
 
 from celery import Celery, signals
 
+import worker.remote  # noqa: F401 - importing it registers its commands with Celery
 from tasks.catalog import Model, load_catalog
 from tasks.celery import CHAT_TASK, EMBED_TASK, make_celery
 from tasks.logs import configure_logs
-from worker import handlers, remote
-from worker.process import ModelProcess
+from worker import handlers
+from worker.process import ModelProcess, current
 from worker.settings import WorkerSettings
-
-log = logging.getLogger(__name__)
 
 settings = WorkerSettings()
 celery: Celery = make_celery(settings)
-
-_process: ModelProcess | None = None
-
-
-def _current() -> ModelProcess:
-    if _process is None:
-        raise RuntimeError("no model is loaded in this process")
-    return _process
 
 
 @celery.task(name=CHAT_TASK)
 def chat(_job_id: str) -> None:
     """A ticket: some chat job waits. Which one is the ledger's decision."""
-    handlers.chat(_current())
+    handlers.chat(current.get())
 
 
 @celery.task(name=EMBED_TASK)
 def embed(_job_id: str) -> None:
     """A ticket: some embeddings job waits."""
-    handlers.embed(_current())
+    handlers.embed(current.get())
 
 
 @signals.setup_logging.connect
@@ -54,38 +44,35 @@ def _configure_logs(**_: Any) -> None:
 
 @signals.celeryd_after_setup.connect
 def _load(instance: Any, **_: Any) -> None:
-    global _process
     queues = [str(name) for name in instance.app.amqp.queues.consume_from]
     model = model_of(queues)
     process = ModelProcess(settings, celery, model)
     try:
         process.start()
-    except Exception as error:
-        # The report says why; a pause keeps the runner's restarts from spinning.
-        log.error("model %s does not load: %s", model.name, error)
+    except Exception as error:  # noqa: BLE001 - whatever a loader raises, the report says why,
+        # and a pause keeps the runner's restarts from spinning.
         time.sleep(settings.load_retry_s)
         process.leases.close()
         raise SystemExit(f"model {model.name} does not load: {error}") from None
-    _process = process
-    remote.use(process)
+    current.set(process)
 
 
 @signals.worker_ready.connect
 def _ready(**_: Any) -> None:
-    _current().ready()
+    current.get().ready()
 
 
 @signals.worker_shutting_down.connect
 def _drain(**_: Any) -> None:
     # Sent inside the signal handler: the draining itself must not run there.
-    if _process is not None:
-        threading.Thread(target=_process.drain, name="drain").start()
+    if (process := current.find()) is not None:
+        threading.Thread(target=process.drain, name="drain").start()
 
 
 @signals.worker_shutdown.connect
 def _close(**_: Any) -> None:
-    if _process is not None:
-        _process.close()
+    if (process := current.find()) is not None:
+        process.close()
 
 
 def model_of(queues: list[str]) -> Model:

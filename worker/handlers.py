@@ -90,6 +90,12 @@ def translate(error: Exception) -> TaskError:
 def chat_prompt(process: ModelProcess, job: ChatJob) -> tuple[int, ...]:
     """The job's prompt as token ids; raises what makes it unfit for this model."""
     runtime = process.engine.runtime
+    for token in job.sampling.logit_bias:
+        if token >= runtime.vocabulary:
+            raise InvalidJob(
+                f"logit_bias names token {token}; the model's last is {runtime.vocabulary - 1}.",
+                param="logit_bias",
+            )
     prompt = tuple(runtime.prompt(job.messages))
     check_fits(len(prompt), job.max_tokens, runtime.context)
     return prompt

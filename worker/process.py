@@ -39,6 +39,30 @@ log = logging.getLogger(__name__)
 LATER_S = 0.2
 
 
+class Current:
+    """The one model of this process: set once, by the signal that loads it."""
+
+    def __init__(self) -> None:
+        self._process: ModelProcess | None = None
+
+    def set(self, process: ModelProcess) -> None:
+        """From now on this is the process's model."""
+        self._process = process
+
+    def find(self) -> ModelProcess | None:
+        """The process's model, if it has one."""
+        return self._process
+
+    def get(self) -> ModelProcess:
+        """The process's model; ``RuntimeError`` without one."""
+        if self._process is None:
+            raise RuntimeError("no model is loaded in this process")
+        return self._process
+
+
+current = Current()
+
+
 class ModelProcess:
     """Everything that the handlers of one model share."""
 

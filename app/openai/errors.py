@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from tasks.errors import InvalidJob, QueueUnavailable, TaskError, UnknownJob, UnknownModel
+import tasks.errors
+from tasks.errors import TaskError
 
 INVALID_REQUEST = "invalid_request_error"
 UNAVAILABLE = "unavailable_error"
@@ -64,10 +65,37 @@ def error_body(
     return msgspec.json.encode(ErrorBody(ErrorObject(message, type, param, code)))
 
 
+# The one table: what went wrong with a job -> HTTP status; OpenAI's ``type`` follows from it.
+STATUS: dict[type[TaskError], int] = {
+    tasks.errors.InvalidJob: 400,
+    tasks.errors.UnknownModel: 404,
+    tasks.errors.UnknownJob: 404,
+    tasks.errors.LogExpired: 410,
+    tasks.errors.JobCancelled: 409,
+    tasks.errors.DeadlineExceeded: 504,
+    tasks.errors.DeadLetter: 500,
+    tasks.errors.ModelFailed: 500,
+    tasks.errors.QueueUnavailable: 503,
+    tasks.errors.UnsupportedVersion: 500,
+    TaskError: 500,
+}
+
+
+def status_of(error: TaskError | BadRequest) -> int:
+    """The status of the error's class, or of the nearest class above it."""
+    if isinstance(error, BadRequest):
+        return error.status
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
 def error_type(error: TaskError | BadRequest) -> str:
     """OpenAI's ``type`` for ``error``: whose fault it was, the client's or the server's."""
-    if isinstance(error, BadRequest | InvalidJob | UnknownModel | UnknownJob):
+    status = status_of(error)
+    if status < 500:
         return INVALID_REQUEST
-    if isinstance(error, QueueUnavailable):
-        return UNAVAILABLE
-    return SERVER
+    return UNAVAILABLE if status == 503 else SERVER
+
+
+def body_of(error: TaskError | BadRequest) -> bytes:
+    """The error object of ``error``, as it answers a request or ends a stream."""
+    return error_body(error.message, error_type(error), error.param, error.code)

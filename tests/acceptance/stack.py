@@ -102,7 +102,9 @@ class Stack:
 
     def pid_of(self, *words: str) -> int:
         """The oldest process whose command line holds all ``words``."""
-        found = [p for p in self.processes() if all(word in " ".join(p.cmdline()) for word in words)]
+        found = [
+            p for p in self.processes() if all(word in " ".join(p.cmdline()) for word in words)
+        ]
         assert found, f"no process with {words}"
         return min(found, key=lambda process: process.create_time()).pid
 
@@ -124,7 +126,9 @@ class Stack:
     def wait_for(self, *words: str, other_than: int) -> int:
         """Wait until another process than ``other_than`` has this command line; its pid."""
         for _ in range(200):
-            found = [p.pid for p in self.processes() if all(w in " ".join(p.cmdline()) for w in words)]
+            found = [
+                p.pid for p in self.processes() if all(w in " ".join(p.cmdline()) for w in words)
+            ]
             if found and other_than not in found:
                 return found[0]
             time.sleep(0.05)

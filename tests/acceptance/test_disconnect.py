@@ -22,7 +22,9 @@ class Caller:
     def __init__(self, stack: Stack, **body: Any) -> None:
         data = json.dumps({"messages": [{"role": "user", "content": LONG}]} | body).encode()
         self.socket = socket.create_connection(("127.0.0.1", stack.port))
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n\r\n"
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n\r\n"
+        )
         self.socket.sendall(head.encode() + data)
 
     def read_until(self, word: bytes) -> bytes:
@@ -56,7 +58,7 @@ def wait_for(condition: Callable[[], bool], timeout_s: float) -> float:
 
 def busy(stack: Stack) -> int:
     """How many jobs the slow model runs."""
-    return stack.ledger.redis.zcard(stack.ledger.keys.running("chat.slow"))
+    return int(stack.ledger.redis.zcard(stack.ledger.keys.running("chat.slow")))
 
 
 @pytest.mark.parametrize("stream", [True, False])

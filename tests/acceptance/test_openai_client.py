@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,12 @@ ASK = [{"role": "user", "content": "Explain what a message queue is in one sente
 
 def ask(stack: Stack, **changes: Any) -> Any:
     """A chat completion of the real model."""
-    fields = {"model": CHAT, "messages": ASK, "temperature": 0, "max_tokens": 40} | changes
+    fields: dict[str, Any] = {
+        "model": CHAT,
+        "messages": ASK,
+        "temperature": 0,
+        "max_tokens": 40,
+    } | changes
     return stack.client.chat.completions.create(**fields)
 
 
@@ -229,12 +235,12 @@ def test_the_models_are_listed_and_found(stack: Stack) -> None:
 @pytest.mark.parametrize("call", ["chat", "embed", "retrieve"])
 def test_an_unknown_model_is_a_404(stack: Stack, call: str) -> None:
     """With OpenAI's code, wherever a model is named."""
+    calls: dict[str, Callable[[], object]] = {
+        "chat": lambda: ask(stack, model="gpt-9"),
+        "embed": lambda: stack.client.embeddings.create(model="gpt-9", input="x"),
+        "retrieve": lambda: stack.client.models.retrieve("gpt-9"),
+    }
     with pytest.raises(openai.NotFoundError) as unknown:
-        if call == "chat":
-            ask(stack, model="gpt-9")
-        elif call == "embed":
-            stack.client.embeddings.create(model="gpt-9", input="x")
-        else:
-            stack.client.models.retrieve("gpt-9")
+        calls[call]()
     assert unknown.value.code == "model_not_found"
     assert unknown.value.param == "model"

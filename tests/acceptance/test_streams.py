@@ -145,7 +145,9 @@ def test_more_requests_than_slots_wait_and_are_answered(stack: Stack) -> None:
         assert answer.text == f"{i}: {content}"
 
 
-@pytest.mark.parametrize("text", ["žluťoučký kůň 🐎", "日本語のテキスト", "e\u0301 \U0001f469\u200d\U0001f680"])
+@pytest.mark.parametrize(
+    "text", ["žluťoučký kůň 🐎", "日本語のテキスト", "e\u0301 \U0001f469\u200d\U0001f680"]
+)
 def test_characters_are_never_torn(stack: Stack, text: str) -> None:
     """Every chunk is valid UTF-8, and together they are the text."""
     answer = Answer(stack.url, model="echo", messages=[{"role": "user", "content": text}])

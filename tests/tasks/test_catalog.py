@@ -65,7 +65,7 @@ def test_a_missing_file_is_named_with_its_remedy(tmp_path: Path) -> None:
 
 
 def test_the_environments_shortcuts_add_models(tmp_path: Path) -> None:
-    """LLAMA_MODEL_PATH and ONNX_EMBEDDING_MODEL_PATH register models; ENGINE_WORKERS their slots."""
+    """Two paths register a model each; ENGINE_WORKERS gives all their slots."""
     found = catalog(
         tmp_path,
         ECHO,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 
-import redis
-
+from tasks.connection import Client
 from tasks.dispatcher import INBOX_LIMIT, MISSED, Dispatcher, Inbox
 
 
 def test_nothing_published_after_subscribing_is_missed(
-    dispatcher: Dispatcher, client: redis.Redis
+    dispatcher: Dispatcher, client: Client
 ) -> None:
     """``subscribe`` returns when Redis has confirmed."""
     for i in range(50):
@@ -19,7 +18,7 @@ def test_nothing_published_after_subscribing_is_missed(
         assert inbox.take(1) == f"{i} x".encode()
 
 
-def test_an_unsubscribed_channel_is_forgotten(dispatcher: Dispatcher, client: redis.Redis) -> None:
+def test_an_unsubscribed_channel_is_forgotten(dispatcher: Dispatcher, client: Client) -> None:
     """Redis has no subscriber left, so nothing leaks with the number of jobs."""
     dispatcher.subscribe("gone")
     dispatcher.unsubscribe("gone")
@@ -31,7 +30,7 @@ def test_an_unsubscribed_channel_is_forgotten(dispatcher: Dispatcher, client: re
 
 
 def test_a_broken_connection_is_told_to_every_reader(
-    dispatcher: Dispatcher, client: redis.Redis
+    dispatcher: Dispatcher, client: Client
 ) -> None:
     """Each inbox says that something may be missing, and hears again afterwards."""
     inboxes = {name: dispatcher.subscribe(name) for name in ("a", "b")}

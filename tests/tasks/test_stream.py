@@ -7,9 +7,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-import redis
 
-from tasks.connection import connect
+from tasks.connection import Client, connect
 from tasks.dispatcher import Dispatcher
 from tasks.errors import UnknownJob
 from tasks.events import Done, Event, Failed, Started, Token, Usage, Vectors
@@ -79,7 +78,7 @@ def test_events_arrive_in_order_and_the_iteration_ends(line: Line) -> None:
     assert heard(line.subscription) == expected(50)
 
 
-def test_killed_pubsub_connections_lose_nothing(line: Line, client: redis.Redis) -> None:
+def test_killed_pubsub_connections_lose_nothing(line: Line, client: Client) -> None:
     """With the subscription's connection killed ten times, every event arrives once."""
     thread = line.speak(300)
     got = []
@@ -119,7 +118,7 @@ def test_a_reader_may_do_other_things_while_it_waits(line: Line) -> None:
     assert line.subscription.next_within(1) == (1, Started(1))
 
 
-def test_a_vanished_job_raises(line: Line, client: redis.Redis, ledger: Ledger) -> None:
+def test_a_vanished_job_raises(line: Line, client: Client, ledger: Ledger) -> None:
     """A reader does not wait for a job that the ledger has lost."""
     client.delete(ledger.keys.job(line.job.id))
     with pytest.raises(UnknownJob):

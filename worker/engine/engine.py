@@ -95,7 +95,7 @@ class Engine:
     def _run(self) -> None:
         try:
             self.runtime = self._load()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised by start, in its caller's thread
             self._refused = error
             return
         finally:
@@ -160,7 +160,7 @@ class Engine:
             drawn = self.runtime.decode(feeds)
         except RuntimeFault as fault:
             # The slots of this batch are in no known state; requests not in it go on.
-            log.error("decode failed with %d slots in the batch: %s", len(feeds), fault)
+            log.warning("decode failed with %d slots in the batch: %s", len(feeds), fault)
             self._fail({self._running[feed.slot].request.id for feed in feeds}, told)
             return
         self._advance(feeds, drawn, told)

@@ -56,6 +56,10 @@ class ChatRuntime(Protocol):
     def batch_tokens(self) -> int:
         """Most tokens over all feeds of one ``decode`` call."""
 
+    @property
+    def vocabulary(self) -> int:
+        """Token ids run from 0 to one less than this."""
+
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The conversation through the model's own chat template, as token ids.
 

@@ -93,6 +93,11 @@ class EchoChat:
         """Most tokens over all feeds of one ``decode`` call."""
         return _BATCH_TOKENS
 
+    @property
+    def vocabulary(self) -> int:
+        """Token ids run from 0 to one less than this."""
+        return VOCABULARY
+
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """Role and content of every message between markers; at least one is needed."""
         if not messages:

@@ -77,6 +77,11 @@ class LlamaRuntime:
         """Most tokens over all feeds of one ``decode`` call."""
         return self._batch_tokens
 
+    @property
+    def vocabulary(self) -> int:
+        """Token ids run from 0 to one less than this."""
+        return self._vocabulary.size
+
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The conversation through the model's own chat template, as token ids."""
         return self._prompter.tokens(messages)

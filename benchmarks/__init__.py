@@ -1,0 +1,1 @@
+"""Measurements, printed as tables and written to docs/benchmarks.md."""

@@ -1,0 +1,77 @@
+"""Starting and stopping, as a person at a terminal sees it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from tests.acceptance.stack import BIN, Stack
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Stack:
+    """A stack that the test starts and stops itself."""
+    return Stack(tmp_path)
+
+
+def test_a_second_start_is_quick_and_leaves_nothing_behind(own: Stack) -> None:
+    """Ready in under 15 s; after SIGTERM no process is left, and what it printed works."""
+    assert own.start() < 15
+    time.sleep(1)
+    assert "curl -N" in own.screen()
+    assert own.screen().count("ready") >= 7
+    began = time.monotonic()
+    own.stop()
+    assert time.monotonic() - began < 15
+    assert own.processes() == []
+
+
+def test_ready_is_503_until_every_model_is_served(stack: Stack) -> None:
+    """A killed worker is seen as soon as its report expires, and again when it is back."""
+    pid = stack.kill("-Q chat.echo")
+    stack.wait_for("-Q chat.echo", other_than=pid)
+    stack.wait_ready(20)
+    body = httpx.get(f"{stack.url}/ready").json()
+    assert body["models"]["echo"]["state"] == "ready"
+    assert httpx.get(f"{stack.url}/health").json() == {"status": "ok"}
+
+
+def test_a_taken_port_is_a_message_and_no_traceback(stack: Stack, tmp_path: Path) -> None:
+    """It names the port and the setting that changes it."""
+    again = stack.environment | {"MILLRACE_DATA_DIR": str(tmp_path)}
+    ran = subprocess.run(
+        [BIN / "millrace", "up"], env=again, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ran.returncode == 2
+    assert str(stack.port) in ran.stderr
+    assert "MILLRACE_API_PORT" in ran.stderr
+    assert "Traceback" not in ran.stdout + ran.stderr
+
+
+def test_a_model_that_does_not_load_is_reported_and_harms_nobody(tmp_path: Path) -> None:
+    """/ready says why it failed; the other model answers."""
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + bytes(100))
+    models = tmp_path / "models.toml"
+    models.write_text(
+        f'[[model]]\nname = "broken"\nkind = "chat"\nsource = "path:{broken}"\n'
+        '[[model]]\nname = "echo"\nkind = "chat"\nsource = "echo:"\n'
+    )
+    folder = tmp_path / "data"
+    folder.mkdir()
+    own = Stack(folder, models)
+    with pytest.raises(AssertionError, match="not ready"):
+        own.start(timeout_s=9)
+    body = httpx.get(f"{own.url}/ready").json()
+    assert body["models"]["broken"]["state"] == "failed"
+    assert "version" in body["models"]["broken"]["reason"]
+    answer = own.client.chat.completions.create(
+        model="echo", messages=[{"role": "user", "content": "well"}]
+    )
+    assert answer.choices[0].message.content == "well"
+    own.stop()
+    assert own.processes() == []

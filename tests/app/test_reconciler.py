@@ -1,0 +1,124 @@
+"""What a death left behind is made good, and nothing else is touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from app.reconciler import Reconciler
+from tasks.celery import make_celery
+from tasks.jobs import ChatJob, Message, new_id
+from tasks.ledger import Claim, Ledger, Report
+from tasks.settings import QueueSettings
+
+LEASE_S = 0.1
+
+
+@pytest.fixture
+def brief(settings: QueueSettings) -> QueueSettings:
+    """Settings under which everything ends soon."""
+    times = {"lease_s": LEASE_S, "listener_lease_s": 0.1, "reconcile_s": 0.05}
+    return settings.model_copy(update=times)
+
+
+@pytest.fixture
+def keeper(ledger: Ledger, brief: QueueSettings) -> Reconciler:
+    """A candidate that has watched for long enough after two rounds with a pause."""
+    return Reconciler(ledger, make_celery(brief), brief, "keeper-1")
+
+
+@pytest.fixture
+def queue(ledger: Ledger, brief: QueueSettings) -> Iterator[str]:
+    """A queue of the test's own: tickets have no prefix."""
+    name = f"chat.{brief.key_prefix}"
+    yield name
+    ledger.redis.delete(name)
+
+
+def accept(ledger: Ledger, queue: str, *, listened: bool = False) -> ChatJob:
+    """A waiting job."""
+    job = ChatJob(id=new_id(), model="m", messages=(Message("user", "x"),))
+    ledger.accept(job, queue, listened=listened)
+    return job
+
+
+def watch(keeper: Reconciler) -> None:
+    """Two rounds with more than a lease between them."""
+    keeper.round()
+    time.sleep(LEASE_S * 1.5)
+    keeper.round()
+
+
+def test_missing_tickets_are_published_once(keeper: Reconciler, ledger: Ledger, queue: str) -> None:
+    """As many as jobs wait, and not again in the next round."""
+    for _ in range(3):
+        accept(ledger, queue)
+    keeper.round()
+    assert ledger.tickets(queue) == 3
+    keeper.round()
+    assert ledger.tickets(queue) == 3
+
+
+def test_an_orphan_waits_again_with_a_ticket(
+    keeper: Reconciler, ledger: Ledger, brief: QueueSettings, queue: str
+) -> None:
+    """After its lease, and after the keeper has watched for one."""
+    accept(ledger, queue)
+    claim = Ledger(ledger.redis, brief).claim(queue, "dead")
+    assert isinstance(claim, Claim)
+    watch(keeper)
+    assert ledger.state(claim.job_id) == "queued"
+    assert ledger.tickets(queue) == 1
+
+
+def test_a_keeper_that_just_came_judges_nobody(
+    keeper: Reconciler, ledger: Ledger, brief: QueueSettings, queue: str
+) -> None:
+    """Workers that could not renew while Redis was away get the time to do so."""
+    accept(ledger, queue)
+    claim = Ledger(ledger.redis, brief).claim(queue, "alive")
+    assert isinstance(claim, Claim)
+    time.sleep(LEASE_S * 1.5)
+    keeper.round()
+    assert ledger.state(claim.job_id) == "running"
+
+
+def test_a_job_whose_listener_died_is_cancelled(
+    keeper: Reconciler, ledger: Ledger, brief: QueueSettings, queue: str
+) -> None:
+    """The API that served it renews no more, and nobody else asked for it."""
+    job = ChatJob(id=new_id(), model="m", messages=(Message("user", "x"),))
+    Ledger(ledger.redis, brief).accept(job, queue)
+    kept = accept(ledger, queue)
+    watch(keeper)
+    assert ledger.state(job.id) == "cancelled"
+    assert ledger.state(kept.id) == "queued"
+
+
+def test_a_listener_of_a_vanished_job_is_forgotten(keeper: Reconciler, ledger: Ledger) -> None:
+    """A job without a record leaves no entry behind that would come up for ever."""
+    ledger.redis.zadd(ledger.keys.listeners, {"nobody": 1})
+    watch(keeper)
+    assert ledger.redis.zcard(ledger.keys.listeners) == 0
+
+
+def test_only_the_elected_keeper_works(
+    keeper: Reconciler, ledger: Ledger, brief: QueueSettings, queue: str
+) -> None:
+    """A second candidate reports and publishes nothing."""
+    keeper.round()
+    accept(ledger, queue)
+    Reconciler(ledger, make_celery(brief), brief, "keeper-2").round()
+    assert ledger.tickets(queue) == 0
+    assert ledger.keeper() == "keeper-2"
+
+
+def test_reports_of_the_dead_are_dropped(keeper: Reconciler, ledger: Ledger, queue: str) -> None:
+    """A worker that was killed leaves no report behind."""
+    accept(ledger, queue)
+    report = Report(node="n", state="ready", pid=1, slots=1, context=1, expires_ms=1)
+    ledger.report(queue, "dead", report)
+    keeper.round()
+    assert ledger.redis.hlen(ledger.keys.workers(queue)) == 0

@@ -1,0 +1,75 @@
+"""An embeddings job, step by step, on the echo runtime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.errors import ContextLengthExceeded, InvalidJob
+from tasks.jobs import EmbedJob
+from worker.embedding import ROWS, events_of, inputs_of, shorten, vectors_of
+from worker.runtimes.echo import EchoEmbed
+
+RUNTIME = EchoEmbed(context=32, dimensions=16)
+
+
+def job(**changes: Any) -> EmbedJob:
+    """An embeddings job."""
+    return EmbedJob(id="1", model="m", **changes)
+
+
+def test_vectors_keep_the_order_of_their_inputs() -> None:
+    """Though inputs of like length are computed together."""
+    texts = tuple("x" * (1 + (i * 7) % 20) + str(i) for i in range(100))
+    inputs = inputs_of(RUNTIME, job(texts=texts))
+    vectors = vectors_of(RUNTIME, inputs, None, lambda: False)
+    assert vectors is not None
+    for i in (0, 50, 99):
+        assert np.allclose(vectors[i], RUNTIME.embed([inputs[i]])[0])
+
+
+def test_an_interrupted_job_computes_nothing_more() -> None:
+    """Between two batches it looks whether anybody still wants it."""
+    inputs = inputs_of(RUNTIME, job(texts=("a",) * 100))
+    looks: list[None] = []
+
+    def interrupted() -> bool:
+        looks.append(None)
+        return len(looks) > 2
+
+    assert vectors_of(RUNTIME, inputs, None, interrupted) is None
+    assert len(looks) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "param"),
+    [
+        ({"texts": ("a", "x" * 200)}, ContextLengthExceeded, "input[1]"),
+        ({"tokens": ((1,), (2**40,))}, InvalidJob, "input[1]"),
+        ({"texts": ("a",), "dimensions": 17}, InvalidJob, "dimensions"),
+    ],
+)
+def test_what_the_model_cannot_take_is_named(
+    changes: dict[str, Any], kind: type[InvalidJob], param: str
+) -> None:
+    """The input's index, or the field."""
+    with pytest.raises(kind) as refused:
+        inputs_of(RUNTIME, job(**changes))
+    assert refused.value.param == param
+
+
+def test_shortened_vectors_have_unit_length() -> None:
+    """The first numbers, renormalised; a zero vector stays zero."""
+    vectors = np.array([[3, 4, 12], [0, 0, 0]], dtype=np.float32)
+    assert np.allclose(shorten(vectors, 2), [[0.6, 0.8], [0, 0]])
+
+
+def test_events_hold_all_rows_once() -> None:
+    """In pieces of at most so many rows, little-endian float32."""
+    vectors = np.arange((ROWS * 2 + 3) * 4, dtype=np.float32).reshape(-1, 4)
+    events = list(events_of(vectors))
+    assert [event.start for event in events] == [0, ROWS, 2 * ROWS]
+    joined = b"".join(event.data for event in events)
+    assert np.array_equal(np.frombuffer(joined, "<f4").reshape(-1, 4), vectors)
