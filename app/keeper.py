@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 from celery import Celery, signals
+from celery.worker.control import inspect_command
 
 from app.reconciler import Reconciler
 from app.settings import ApiSettings
@@ -28,6 +29,12 @@ reconciler = Reconciler(
     settings,
     f"keeper@{socket.gethostname()}#{os.getpid()}",
 )
+
+
+@inspect_command(name="slots")
+def slots(_state: Any) -> dict[str, Any]:
+    """``celery inspect slots`` asks every worker; this one has none."""
+    return {}
 
 
 @signals.setup_logging.connect

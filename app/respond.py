@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 # How often a waiting request looks whether its client is still there.
 LOOK_S = 0.25
+# As nginx calls it.
+CLIENT_CLOSED_REQUEST = 499
 
 
 class Answer(Protocol):
@@ -39,22 +41,24 @@ class Chunks(Protocol):
         """The event's chunk as JSON; None for one that clients do not see."""
 
 
-class ClientLeft(TaskError):
-    """Raised when nobody is there to read the answer; the response goes nowhere."""
-
-    code = "client_left"
+class ClientLeft(Exception):
+    """Raised when nobody is there to read the answer any more."""
 
 
 def whole(subscription: Subscription, answer: Answer) -> Response:
     """Wait for the job's end; its ``Failed`` event is raised as its error."""
     client = Client(request.environ)
     with subscription:
-        for event in _events(subscription, client):
-            if event is None:
-                continue
-            if isinstance(event[1], Failed):
-                raise event[1].error()
-            answer.add(event[1])
+        try:
+            for event in _events(subscription, client):
+                if event is None:
+                    continue
+                if isinstance(event[1], Failed):
+                    raise event[1].error()
+                answer.add(event[1])
+        except ClientLeft:
+            # Nobody reads it, but for a client that closed only its sending half.
+            return Response(status=CLIENT_CLOSED_REQUEST)
     response = Response(answer.body(), mimetype="application/json")
     response.headers["x-request-id"] = subscription.job_id
     return response

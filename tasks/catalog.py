@@ -41,7 +41,6 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     slots: int = 8
     context: int = 2048
     threads: int = 0
-    ttl_s: int | None = None
     tokens_per_s: float = 0.0
     created_at: int = 0
 

@@ -64,5 +64,5 @@ class Keys:
 
     @property
     def keeper(self) -> str:
-        """String: the elected keeper's last report."""
+        """String: the name of the keeper that reported last, until its report expires."""
         return f"{self.prefix}:keeper"

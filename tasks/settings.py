@@ -18,7 +18,11 @@ class QueueSettings(BaseSettings):
     """The queue's addresses, names and times; base of every process's settings."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MILLRACE_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="MILLRACE_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
     )
 
     queue_url: str = Field(

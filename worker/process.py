@@ -178,7 +178,7 @@ class ModelProcess:
             if not reply.over.is_set() and self.ledger.release(reply.claim, self.model.queue):
                 publish_ticket(self._celery, self.model.queue, reply.claim.job_id)
                 log.info("job %s given back", reply.claim.job_id)
-        except (OperationalError, OSError) as error:
+        except (redis.RedisError, OperationalError, OSError) as error:
             # Its lease ends by itself, and the reconciler returns it.
             log.warning("job %s not given back: %s", reply.claim.job_id, type(error).__name__)
         reply.abandon()

@@ -47,6 +47,7 @@ def test_inspect_answers_while_generating_and_shows_no_prompt(stack: Stack) -> N
     assert [q["name"] for q in answers["active_queues"][0][slow]] == ["chat.slow"]
     assert answers["stats"][0][slow]["pool"]["max-concurrency"] == 4
     assert len(answers["slots"][0][slow]) == 1
+    assert answers["slots"][0][nodes["keeper"]] == {}
     assert all(secret not in text for _, text in answers.values())
 
 

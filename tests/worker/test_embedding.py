@@ -63,7 +63,7 @@ def test_what_the_model_cannot_take_is_named(
 def test_shortened_vectors_have_unit_length() -> None:
     """The first numbers, renormalised; a zero vector stays zero."""
     vectors = np.array([[3, 4, 12], [0, 0, 0]], dtype=np.float32)
-    assert np.allclose(shorten(vectors, 2), [[0.6, 0.8], [0, 0]])
+    assert np.allclose(shorten(vectors, 2), np.array([[0.6, 0.8], [0, 0]]))
 
 
 def test_events_hold_all_rows_once() -> None:

@@ -20,7 +20,7 @@ class Vocabulary:
 
     def __init__(self, handle: llama_cpp.llama_vocab_p) -> None:
         self._handle = handle
-        self.size = llama_cpp.llama_vocab_n_tokens(handle)
+        self.size = int(llama_cpp.llama_vocab_n_tokens(handle))
         tokens = range(self.size)
         control = [t for t in tokens if llama_cpp.llama_vocab_get_attr(handle, t) & _CONTROL]
         self._control_text = {t: self._text(t) for t in control}
