@@ -84,7 +84,8 @@ def fingerprint() -> str:
     inputs = [ROOT / "pyproject.toml", VENV / "pyvenv.cfg"]
     inputs += sorted(REQUIREMENTS.glob("*.txt"))
     inputs += [ROOT / "scripts" / name for name in OWN_FILES]
-    digest = hashlib.sha256(f"{ROOT} {cpu_flags()}".encode())
+    flags = [os.environ.get(name, "") for name in ("CMAKE_ARGS", "CC", "CXX")]
+    digest = hashlib.sha256(f"{ROOT} {cpu_flags()} {flags}".encode())
     for file in inputs:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -39,6 +39,9 @@ def configure_logs(settings: QueueSettings) -> None:
             ],
         )
     )
+    for name in ("celery.worker.strategy", "celery.app.trace"):
+        # Of every ticket they say what the handlers say of every job.
+        logging.getLogger(name).setLevel(logging.WARNING)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())

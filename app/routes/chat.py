@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g
 
 from app import respond
+from app.body import read_body
 from app.openai.chat import parse_chat
 from app.openai.chat_render import ChatAnswer, ChatStream
 from app.services import services
@@ -18,7 +19,7 @@ routes = Blueprint("chat", __name__)
 def create_chat_completion() -> Response:
     """Answer a conversation, whole or as a stream."""
     asked = parse_chat(
-        request.get_data(cache=False),
+        read_body(),
         catalog=services().gateway.catalog,
         job_id=g.job_id,
         owner="local",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g
 
 from app import respond
+from app.body import read_body
 from app.openai.embeddings import EmbeddingsAnswer, parse_embeddings
 from app.services import services
 
@@ -17,7 +18,7 @@ routes = Blueprint("embeddings", __name__)
 def create_embeddings() -> Response:
     """Vectors for one or many inputs."""
     asked = parse_embeddings(
-        request.get_data(cache=False),
+        read_body(),
         catalog=services().gateway.catalog,
         job_id=g.job_id,
         owner="local",

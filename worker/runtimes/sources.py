@@ -35,7 +35,9 @@ def resolve(source: str) -> Path:
 
 def _path(name: str) -> Path:
     try:
-        path = Path(name).expanduser().resolve()
+        # Not resolved: in a hub's cache a file is a link to a blob, and what lies beside the link
+        # (a tokenizer.json) does not lie beside the blob.
+        path = Path(name).expanduser().absolute()
         if path.is_dir():
             raise LoadFailed(f"{path} is a folder: name the model's file inside it")
         if not path.is_file():

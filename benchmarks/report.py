@@ -1,0 +1,76 @@
+"""Outcomes as rows of text, and rows as Markdown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.figures import Sample, Spread, ratio, spread, values_of
+from benchmarks.measurements import Measurement, Metric
+from benchmarks.quiet import Taken
+from benchmarks.rounds import Outcome
+
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+
+
+def header(measurement: Measurement) -> list[str]:
+    """The headings of a table."""
+    return ["", *(metric.heading for metric in measurement.metrics)]
+
+
+def rows(outcome: Outcome) -> list[list[str]]:
+    """A row per contender: its name, then a cell per metric."""
+    base = outcome.samples[outcome.measurement.contenders[0].name]
+    return [
+        [name, *(cell(samples, base, metric) for metric in outcome.measurement.metrics)]
+        for name, samples in outcome.samples.items()
+    ]
+
+
+def cell(samples: Sequence[Sample], base: Sequence[Sample], metric: Metric) -> str:
+    """Median (least-most), and behind it the ratio to the first row."""
+    values = values_of(samples, metric.key)
+    if not values:
+        return "-"
+    text = shown(spread(values), metric.decimals)
+    if samples is base:
+        return text
+    compared = ratio(samples, base, metric.key)
+    return text if compared is None else f"{text}, {compared.median:.2f}x"
+
+
+def shown(figures: Spread, decimals: int) -> str:
+    """``158 (150-165)``."""
+    return (
+        f"{figures.median:.{decimals}f} ({figures.least:.{decimals}f}-{figures.most:.{decimals}f})"
+    )
+
+
+def quietness(taken: Sequence[Taken], repeated: int) -> str:
+    """How far the machine was shared while the figures were taken."""
+    others = spread([each.others for each in taken])
+    loads = spread([each.load_1_min for each in taken])
+    return (
+        f"Processor time taken by others: {others.median:.0%} in the middle, at most "
+        f"{others.most:.0%}; load (1 min) {loads.least:.1f}-{loads.most:.1f}, our own included; "
+        f"repeated because of others: {repeated}."
+    )
+
+
+def markdown(outcome: Outcome) -> str:
+    """A section: what and how, the table, the machine's quiet."""
+    measurement = outcome.measurement
+    lines = [header(measurement), ["---"] * (len(measurement.metrics) + 1), *rows(outcome)]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    quiet = quietness(outcome.taken, outcome.repeated)
+    return f"## {measurement.title}\n\n{measurement.how}\n\n{table}\n\n{quiet}\n"
+
+
+def page(old: str, sections: Sequence[str], facts: Sequence[tuple[str, str]], when: str) -> str:
+    """``old`` with everything between its two marks replaced."""
+    head, begin, rest = old.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no {BEGIN} ... {END}")
+    machine = "\n".join(f"| {name} | {value} |" for name, value in facts)
+    inner = "\n".join([f"Measured {when}.\n\n| | |\n|---|---|\n{machine}\n", *sections])
+    return f"{head}{BEGIN}\n\n{inner}\n{END}{tail}"
