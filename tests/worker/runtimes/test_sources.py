@@ -32,7 +32,7 @@ def test_package_is_found_without_import() -> None:
         ("s3:bucket/model.gguf", "unknown scheme 's3'"),
         ("path:/nowhere/model.gguf", "does not exist"),
         ("path:/", "is a folder"),
-        ("path:\0", "cannot be looked up"),
+        ("path:\0", "does not exist"),
         ("package:no_such_package_here/x", "not installed"),
         ("package:no_such_package.inner/x", "cannot be found"),
         ("package:numpy/none.gguf", "has no file"),
