@@ -18,20 +18,22 @@ from benchmarks.stack import ROOT
 PAGE = ROOT / "docs" / "benchmarks.md"
 NAMES = ", ".join(measurement.name for measurement in MEASUREMENTS)
 
+USUAL = ", ".join(measurement.name for measurement in MEASUREMENTS if measurement.usual)
+
 console = Console()
 
 
 def main(
     runs: Annotated[int, typer.Option(min=1, help="Rounds: how often each is measured.")] = 5,
-    only: Annotated[list[str] | None, typer.Option(help=f"Some of: {NAMES}.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"Some of: {NAMES}; {USUAL} if left out.")
+    ] = None,
     write: Annotated[bool, typer.Option("--write", help="Update docs/benchmarks.md.")] = False,
 ) -> None:
     """Measure Millrace beside its raw limits; nothing else should run meanwhile."""
-    chosen = [each for each in MEASUREMENTS if not only or each.name in only]
+    chosen = [each for each in MEASUREMENTS if (each.name in only if only else each.usual)]
     if not chosen or (only and len(chosen) < len(set(only))):
         raise typer.BadParameter(f"there are {NAMES}", param_hint="--only")
-    if write and len(chosen) < len(MEASUREMENTS):
-        raise typer.BadParameter("the page holds all measurements", param_hint="--write")
     began = time.monotonic()
     with Bench(chosen, lambda text: console.print(text, style="dim", soft_wrap=True)) as bench:
         for number in range(1, runs + 1):
@@ -42,8 +44,11 @@ def main(
     console.print(f"{runs} rounds in {(time.monotonic() - began) / 60:.1f} minutes", style="dim")
     if write:
         when = f"{date.today().isoformat()}, {runs} rounds"  # noqa: DTZ011 - the reader's day
-        sections = [report.markdown(outcome) for outcome in bench.outcomes]
-        PAGE.write_text(report.page(PAGE.read_text(), sections, machine.facts(), when))
+        page = report.replaced(PAGE.read_text(), "machine", report.facts_table(machine.facts()))
+        for outcome in bench.outcomes:
+            name = outcome.measurement.name
+            page = report.replaced(page, name, report.markdown(outcome, when))
+        PAGE.write_text(page)
         console.print(f"written: {PAGE.relative_to(ROOT)}")
 
 

@@ -20,7 +20,7 @@ from benchmarks.figures import (
     tokens_per_s,
 )
 from benchmarks.load import Order
-from benchmarks.stack import ROOT, Stack
+from benchmarks.stack import ROOT, Setup, Stack
 
 CHAT_PATH = "/v1/chat/completions"
 EMBED_PATH = "/v1/embeddings"
@@ -28,7 +28,8 @@ REQUESTS = 300
 CROWD_CLIENTS, CROWD_REQUESTS = 16, 480
 EMBED_CLIENTS, EMBED_REQUESTS = 8, 96
 CONTENDER_S = 120
-SPIN = {"GOMP_SPINCOUNT": "10000"}
+TWICE = "models_twice.toml"
+PLAIN = Setup()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +43,23 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A row: measured by ``run`` on the stack that has the environment ``extra``."""
+    """A row: measured by ``run`` on a stack of this setup."""
 
     name: str
     run: Callable[[Stack], Sample]
-    spinning: bool = False
+    setup: Setup = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A table. Ratios are to the first contender."""
+    """A table. Ratios are to the first contender; ``usual`` ones are measured unasked."""
 
     name: str
     title: str
     how: str
     metrics: tuple[Metric, ...]
     contenders: tuple[Contender, ...]
+    usual: bool = True
 
 
 def load(stack: Stack, path: str, clients: int, bodies: list[str]) -> list[Answered]:
@@ -91,6 +93,21 @@ def http_chat(model: str) -> Callable[[Stack], Sample]:
                 raise RuntimeError("an answer has not the number of tokens that was asked for")
             measured |= chat_figures(streams, answers)
         return measured
+
+    return run
+
+
+def http_twins(model: str) -> Callable[[Stack], Sample]:
+    """The model by itself, and then with its twin: one stream each, and neither is idle."""
+
+    def run(stack: Stack) -> Sample:
+        alone = http_chat(model)(stack)
+        pair = [
+            prompts.chat_bodies(1, name, prompts.TWIN_TOKENS)[0]
+            for name in (model, model + prompts.TWIN)
+        ]
+        both = load(stack, CHAT_PATH, 2, pair)
+        return {**alone, "twins_per_s": tokens_per_s(both)}
 
     return run
 
@@ -133,12 +150,14 @@ def _run(module: str, stack: Stack, given: bytes | None = None) -> bytes:
     done = subprocess.run(
         [sys.executable, "-m", module],
         input=given,
-        stdout=subprocess.PIPE,
+        capture_output=True,
         env=dict(stack.environment),
         cwd=ROOT,
         timeout=CONTENDER_S,
-        check=True,
+        check=False,
     )
+    if done.returncode:
+        raise RuntimeError(f"{module} failed:\n{done.stderr.decode()[-4000:]}")
     return done.stdout
 
 
@@ -173,13 +192,22 @@ MEASUREMENTS = (
     Measurement(
         "openmp",
         "Chat: threads and how they wait",
-        CHAT_HOW + " Over HTTP, the whole stack.",
-        CHAT_METRICS,
+        CHAT_HOW + " Over HTTP, the whole stack. The last column: two models generate at once, "
+        f"one stream of {prompts.TWIN_TOKENS} tokens each; tokens/s of both together.",
+        (*CHAT_METRICS, Metric("twins_per_s", "two models at once, tokens/s", 1)),
         (
-            Contender("default (2 threads)", http_chat(prompts.CHAT_MODEL)),
-            Contender("`GOMP_SPINCOUNT=10000`", http_chat(prompts.CHAT_MODEL), spinning=True),
-            Contender("`threads = 1`", http_chat(prompts.ONE_THREAD_MODEL)),
+            Contender("libgomp's default", http_twins(prompts.CHAT_MODEL), Setup(TWICE)),
+            *(
+                Contender(
+                    f"`GOMP_SPINCOUNT={count}`",
+                    http_twins(prompts.CHAT_MODEL),
+                    Setup(TWICE, (("GOMP_SPINCOUNT", count),)),
+                )
+                for count in ("10000", "1000")
+            ),
+            Contender("`threads = 1`", http_twins(prompts.ONE_THREAD_MODEL), Setup(TWICE)),
         ),
+        usual=False,
     ),
     Measurement(
         "latency",

@@ -8,12 +8,15 @@ from tasks.jobs import ChatJob, Message, Sampling, new_id
 
 CHAT_MODEL = "smollm2-135m"
 ONE_THREAD_MODEL = "smollm2-135m-1-thread"
+TWIN = "-twin"
 EMBED_MODEL = "minilm-l6"
 ECHO_MODEL = "echo"
 
 STREAMS = (1, 8)
 NEW_TOKENS = 128
 WARM_UP_TOKENS = 16
+# Where two models generate at once, which may be a hundred times slower.
+TWIN_TOKENS = 16
 
 # Short enough to be three tokens of the echo model.
 ECHO_TEXT = "Hi, mill!"

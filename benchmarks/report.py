@@ -9,8 +9,6 @@ from benchmarks.measurements import Measurement, Metric
 from benchmarks.quiet import Taken
 from benchmarks.rounds import Outcome
 
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-
 
 def header(measurement: Measurement) -> list[str]:
     """The headings of a table."""
@@ -56,21 +54,30 @@ def quietness(taken: Sequence[Taken], repeated: int) -> str:
     )
 
 
-def markdown(outcome: Outcome) -> str:
-    """A section: what and how, the table, the machine's quiet."""
+def markdown(outcome: Outcome, when: str) -> str:
+    """What and how, the table, the machine's quiet."""
     measurement = outcome.measurement
     lines = [header(measurement), ["---"] * (len(measurement.metrics) + 1), *rows(outcome)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     quiet = quietness(outcome.taken, outcome.repeated)
-    return f"## {measurement.title}\n\n{measurement.how}\n\n{table}\n\n{quiet}\n"
+    return f"{measurement.how}\n\n{table}\n\nMeasured {when}. {quiet}"
 
 
-def page(old: str, sections: Sequence[str], facts: Sequence[tuple[str, str]], when: str) -> str:
-    """``old`` with everything between its two marks replaced."""
-    head, begin, rest = old.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} ... {END}")
-    machine = "\n".join(f"| {name} | {value} |" for name, value in facts)
-    inner = "\n".join([f"Measured {when}.\n\n| | |\n|---|---|\n{machine}\n", *sections])
-    return f"{head}{BEGIN}\n\n{inner}\n{END}{tail}"
+def facts_table(facts: Sequence[tuple[str, str]]) -> str:
+    """The machine, a row per fact."""
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)])
+
+
+def marks(name: str) -> tuple[str, str]:
+    """Between these two comments the page has what was measured under ``name``."""
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+
+
+def replaced(page: str, name: str, text: str) -> str:
+    """``page`` with what stands between the marks of ``name`` replaced by ``text``."""
+    begin, end = marks(name)
+    head, found, rest = page.partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"the page has no {begin} ... {end}")
+    return f"{head}{begin}\n\n{text}\n\n{end}{tail}"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from benchmarks.figures import Sample
-from benchmarks.measurements import SPIN, Contender, Measurement
+from benchmarks.measurements import Contender, Measurement
 from benchmarks.quiet import Taken, Watch, wait_until_idle
-from benchmarks.stack import Stack, running
+from benchmarks.stack import Setup, Stack, running
 
 REPEATS = 2
 
@@ -28,7 +28,7 @@ class Outcome:
 class Bench:
     """The stacks that are up, and the rounds on them.
 
-    1. Entered, it starts the stack, and the spinning one where some contender wants it.
+    1. Entered, it starts a stack for every setup that some contender wants.
     2. ``round`` runs every contender of a measurement once and adds to its outcome.
     3. Left, it stops what it started.
     """
@@ -37,13 +37,13 @@ class Bench:
         self.outcomes = [Outcome(measurement) for measurement in measurements]
         self._say = say
         self._stacks = ExitStack()
-        self._up: dict[bool, Stack] = {}
+        self._up: dict[Setup, Stack] = {}
 
     def __enter__(self) -> Self:
-        contenders = [each for o in self.outcomes for each in o.measurement.contenders]
-        for spinning in sorted({False} | {each.spinning for each in contenders}):
-            self._say("starting the stack" + (f" with {SPIN}" if spinning else ""))
-            self._up[spinning] = self._stacks.enter_context(running(SPIN if spinning else {}))
+        wanted = [each.setup for o in self.outcomes for each in o.measurement.contenders]
+        for setup in dict.fromkeys(wanted):
+            self._say("starting a stack: " + " ".join([setup.models, *map("=".join, setup.extra)]))
+            self._up[setup] = self._stacks.enter_context(running(setup))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,7 +59,7 @@ class Bench:
         for attempt in range(1 + REPEATS):
             busy = wait_until_idle()
             watch = Watch([stack.pid for stack in self._up.values()])
-            sample = contender.run(self._up[contender.spinning])
+            sample = contender.run(self._up[contender.setup])
             taken = watch.read()
             figures = "  ".join(f"{key} {value:.1f}" for key, value in sample.items())
             self._say(

@@ -17,9 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-MODELS = Path(__file__).with_name("models.toml")
 READY_S = 90
 STOP_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What sets one stack apart from another: its models and ``extra`` environment."""
+
+    models: str = "models.toml"
+    extra: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +39,8 @@ class Stack:
 
 
 @contextmanager
-def running(extra: Mapping[str, str] | None = None) -> Iterator[Stack]:
-    """``millrace up`` with ``extra`` environment, ready; stopped in order at the end."""
+def running(setup: Setup) -> Iterator[Stack]:
+    """``millrace up``, ready; stopped in order at the end."""
     with tempfile.TemporaryDirectory(prefix="millrace-bench-") as name:
         folder = Path(name)
         api, queue, cache = free_ports(3)
@@ -43,8 +50,8 @@ def running(extra: Mapping[str, str] | None = None) -> Iterator[Stack]:
             "MILLRACE_CACHE_URL": f"redis://127.0.0.1:{cache}/0",
             "MILLRACE_API_PORT": str(api),
             "MILLRACE_DATA_DIR": str(folder),
-            "MILLRACE_MODELS_FILE": str(MODELS),
-            **(extra or {}),
+            "MILLRACE_MODELS_FILE": str(Path(__file__).with_name(setup.models)),
+            **dict(setup.extra),
         }
         with (folder / "screen.log").open("wb") as screen:
             process = subprocess.Popen(
