@@ -20,11 +20,14 @@ from tasks.celery import make_celery
 from tasks.connection import connect
 from tasks.ledger import Ledger
 from tasks.logs import configure_logs
+from tasks.roster import Roster
 
 settings = ApiSettings()
 celery: Celery = make_celery(settings)
+client = connect(settings.queue_url)
 reconciler = Reconciler(
-    Ledger(connect(settings.queue_url), settings),
+    Ledger(client, settings),
+    Roster(client, settings),
     celery,
     settings,
     f"keeper@{socket.gethostname()}#{os.getpid()}",

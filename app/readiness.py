@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from tasks.catalog import Catalog, Model
-from tasks.ledger import Ledger, Report
+from tasks.roster import Report, Roster
 
 ModelState = Literal["ready", "loading", "draining", "failed", "missing"]
 # A model is as well as its best worker.
@@ -21,11 +21,11 @@ def best(reports: list[Report]) -> tuple[ModelState, str | None]:
     return "missing", None
 
 
-def state_of(ledger: Ledger, model: Model) -> tuple[ModelState, str | None]:
+def state_of(roster: Roster, model: Model) -> tuple[ModelState, str | None]:
     """The state of one model."""
-    return best(list(ledger.workers(model.queue).values()))
+    return best(list(roster.workers(model.queue).values()))
 
 
-def states(ledger: Ledger, catalog: Catalog) -> dict[str, tuple[ModelState, str | None]]:
+def states(roster: Roster, catalog: Catalog) -> dict[str, tuple[ModelState, str | None]]:
     """The state of every model that should be loaded."""
-    return {model.name: state_of(ledger, model) for model in catalog}
+    return {model.name: state_of(roster, model) for model in catalog}

@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 from tasks.celery import publish_ticket
 from tasks.errors import UnknownJob
 from tasks.ledger import Ledger
+from tasks.roster import Roster
 from tasks.settings import QueueSettings
 
 log = structlog.get_logger(__name__)
@@ -34,8 +35,16 @@ class Reconciler:
        whoever could not renew a lease in that time must not be taken for dead.
     """
 
-    def __init__(self, ledger: Ledger, celery: Celery, settings: QueueSettings, name: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        roster: Roster,
+        celery: Celery,
+        settings: QueueSettings,
+        name: str,
+    ) -> None:
         self._ledger = ledger
+        self._roster = roster
         self._celery = celery
         self._settings = settings
         self._name = name
@@ -57,8 +66,8 @@ class Reconciler:
 
     def round(self) -> None:
         """One round: nothing when another keeper is elected."""
-        self._ledger.report_keeper(self._name, self._settings.reconcile_s * 4 + 2)
-        if not self._ledger.elect(self._name, self._settings.reconcile_s * 4 + 2):
+        self._roster.report_keeper(self._name, self._settings.reconcile_s * 4 + 2)
+        if not self._roster.elect(self._name, self._settings.reconcile_s * 4 + 2):
             self._watching_since = None
             return
         now = time.monotonic()
@@ -73,7 +82,7 @@ class Reconciler:
             self._cancel_unheard()
         for queue in queues:
             self._make_good_tickets(queue)
-            self._ledger.forget_workers(queue)
+            self._roster.prune(queue)
 
     def _reap(self, queue: str) -> None:
         for job_id, became in self._ledger.reap(queue):

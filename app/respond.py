@@ -14,7 +14,7 @@ from app.client import Client
 from app.openai.errors import body_of
 from tasks.errors import TaskError
 from tasks.events import Done, Event, Failed
-from tasks.stream import Subscription
+from tasks.subscription import Subscription
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,7 @@ from tasks import jobs
 from tasks.errors import from_code
 from tasks.gateway import Gateway
 from tasks.jobs import ChatJob, Job
-from tasks.stream import Subscription
+from tasks.subscription import Subscription
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +55,7 @@ class Services:
         model = self.gateway.catalog.find(job.model)
         ledger = self.gateway.ledger
         try:
-            reports = ledger.workers(model.queue).values()
+            reports = self.gateway.roster.workers(model.queue).values()
             nodes = [report.node for report in reports if report.state == "ready"]
             if not nodes:
                 return

@@ -29,3 +29,9 @@ def connect(url: str, *, timeout_s: float = TIMEOUT_S) -> Client:
         health_check_interval=0,
         protocol=2,
     )
+
+
+def now_ms(client: Client) -> int:
+    """Redis's clock, in ms: the only one that leases and reports are measured by."""
+    seconds, microseconds = client.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000

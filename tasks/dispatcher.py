@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 # A reader this far behind is served from the log from then on.
 INBOX_LIMIT = 1_000
 RECONNECT_S = 0.2
+# Longest read without looking whether to stop.
+READ_S = 0.25
 CONFIRM_TIMEOUT_S = 1.0
 # Taken in place of a message: read the log, for something may have passed unheard.
 MISSED = b""
@@ -149,7 +151,7 @@ class Dispatcher:
             pubsub.connection.retry.update_retries(0)
             self._pubsub = pubsub
         while not self._stopped:
-            message = pubsub.get_message(timeout=1.0)
+            message = pubsub.get_message(timeout=READ_S)
             if message is not None:
                 self._hand_over(message)
 

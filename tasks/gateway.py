@@ -17,8 +17,9 @@ from tasks.dispatcher import Dispatcher
 from tasks.errors import QueueUnavailable, UnknownJob
 from tasks.jobs import Job
 from tasks.ledger import Ledger
+from tasks.roster import Roster
 from tasks.settings import QueueSettings
-from tasks.stream import Subscription
+from tasks.subscription import Subscription
 from tasks.tickets import Tickets
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Gateway:
         self.redis = client or connect(settings.queue_url, timeout_s=QUEUE_TIMEOUT_S)
         self.celery = celery or make_celery(settings, socket_timeout_s=QUEUE_TIMEOUT_S)
         self.ledger = Ledger(self.redis, settings)
+        self.roster = Roster(self.redis, settings)
         self.dispatcher = Dispatcher(self.redis)
         self._tickets = Tickets(self.celery)
         self._open: set[str] = set()

@@ -15,13 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from importlib.resources import files
 from typing import Any, Literal, cast
 
-import msgspec
-
-from tasks import events, jobs
-from tasks.connection import Client
+from tasks import events, jobs, scripts
+from tasks.connection import Client, now_ms
 from tasks.errors import DeadLetter, JobCancelled, UnknownJob
 from tasks.events import Event, Failed
 from tasks.jobs import Job
@@ -75,16 +72,7 @@ class Appended:
     cancelled: bool
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model's worker says of itself every few seconds. ``expires_ms`` is Redis's clock."""
-
-    node: str
-    state: Literal["loading", "ready", "draining", "failed"]
-    pid: int
-    slots: int
-    context: int
-    expires_ms: int
-    reason: str | None = None
+SCRIPTS = ("accept", "cancel", "claim", "append", "release", "renew", "reap")
 
 
 class Ledger:
@@ -97,7 +85,7 @@ class Ledger:
         self._listener_lease_ms = int(settings.listener_lease_s * 1000)
         self._ttl_s = settings.job_ttl_s
         self._max_strikes = settings.max_strikes
-        self._scripts = {name: _load(client, name) for name in SCRIPTS}
+        self._scripts = {name: scripts.load(client, name) for name in SCRIPTS}
 
     # ---- the accepting side -------------------------------------------------------------
 
@@ -149,7 +137,7 @@ class Ledger:
 
     def listen(self, job_ids: Sequence[str]) -> None:
         """Renew the listener's lease of jobs that are still open."""
-        until_ms = self.now_ms() + self._listener_lease_ms
+        until_ms = now_ms(self.redis) + self._listener_lease_ms
         self.redis.zadd(self.keys.listeners, dict.fromkeys(job_ids, until_ms), xx=True)
 
     # ---- the working side ---------------------------------------------------------------
@@ -223,41 +211,11 @@ class Ledger:
         )
         return {claim.job_id: status for claim, status in zip(claims, statuses, strict=True)}
 
-    def report(self, queue: str, instance: str, report: Report) -> None:
-        """Say how the worker ``instance`` of ``queue`` is doing."""
-        self.redis.hset(self.keys.workers(queue), instance, msgspec.json.encode(report))
-
-    def retire(self, queue: str, instance: str) -> None:
-        """Withdraw a worker's report."""
-        self.redis.hdel(self.keys.workers(queue), instance)
-
     # ---- the housekeeping side ----------------------------------------------------------
-
-    def elect(self, candidate: str, term_s: float) -> bool:
-        """Whether ``candidate`` is the one reconciler for the next ``term_s`` seconds."""
-        won = self._scripts["elect"]([self.keys.reconciler], [candidate, int(term_s * 1000)])
-        return bool(won)
-
-    def report_keeper(self, name: str, ttl_s: float) -> None:
-        """Say that a keeper is at work, for ``ttl_s`` seconds."""
-        self.redis.set(self.keys.keeper, name, px=int(ttl_s * 1000))
-
-    def keeper(self) -> str | None:
-        """The keeper that reported last, while its report holds."""
-        name = self.redis.get(self.keys.keeper)
-        return name.decode() if name else None
 
     def tickets(self, queue: str) -> int:
         """How many tickets Celery holds for ``queue``."""
         return int(self.redis.llen(queue))
-
-    def forget_workers(self, queue: str) -> None:
-        """Drop the reports of workers that are long silent."""
-        now_ms = self.now_ms()
-        key = self.keys.workers(queue)
-        for instance, row in self.redis.hgetall(key).items():
-            if msgspec.json.decode(row, type=Report).expires_ms < now_ms:
-                self.redis.hdel(key, instance)
 
     def reap(self, queue: str) -> list[tuple[str, str]]:
         """Return orphans to waiting; (job id, what became of it) for at most 100 of them."""
@@ -283,7 +241,7 @@ class Ledger:
 
     def unheard(self) -> list[str]:
         """Jobs whose listener's lease is over: the API process that served them died."""
-        gone = self.redis.zrangebyscore(self.keys.listeners, "-inf", self.now_ms(), 0, 100)
+        gone = self.redis.zrangebyscore(self.keys.listeners, "-inf", now_ms(self.redis), 0, 100)
         return [job_id.decode() for job_id in gone]
 
     def forget_listener(self, job_id: str) -> None:
@@ -323,24 +281,3 @@ class Ledger:
         """The job's events with a sequence number above ``after``, in order."""
         entries = self.redis.xrange(self.keys.log(job_id), min=f"({after}-0" if after else "-")
         return [(int(entry.split(b"-")[0]), events.decode(row[b"e"])) for entry, row in entries]
-
-    def workers(self, queue: str) -> dict[str, Report]:
-        """The reports of the queue's workers that are alive."""
-        now_ms = self.now_ms()
-        rows = self.redis.hgetall(self.keys.workers(queue))
-        reports = {k.decode(): msgspec.json.decode(v, type=Report) for k, v in rows.items()}
-        return {k: report for k, report in reports.items() if report.expires_ms > now_ms}
-
-    def now_ms(self) -> int:
-        """Redis's clock, the only one that leases are measured by."""
-        seconds, microseconds = self.redis.time()
-        return int(seconds) * 1000 + int(microseconds) // 1000
-
-
-SCRIPTS = ("accept", "cancel", "claim", "append", "release", "renew", "reap", "elect")
-
-
-def _load(client: Client, name: str) -> Any:
-    folder = files("tasks") / "lua"
-    source = (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
-    return client.register_script(source)

@@ -12,7 +12,7 @@ from tasks.errors import InvalidJob, JobCancelled, ModelFailed, TaskError
 from tasks.events import Done, Event, Failed, Finished, Started, Token, Usage
 from tasks.jobs import ChatJob, EmbedJob
 from tasks.ledger import Claim
-from tasks.stream import Reply
+from tasks.reply import Reply
 from worker import embedding
 from worker.engine import Request, Resume
 from worker.engine.sequence import check_fits

@@ -12,8 +12,10 @@ from typing import Literal
 import redis
 
 from tasks.catalog import Model
-from tasks.ledger import Ledger, Report
-from tasks.stream import Reply
+from tasks.connection import now_ms
+from tasks.ledger import Ledger
+from tasks.reply import Reply
+from tasks.roster import Report, Roster
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +28,9 @@ class Leases:
     The instance's name holds for one life of the process: a restarted worker is another holder.
     """
 
-    def __init__(self, ledger: Ledger, model: Model, renew_s: float) -> None:
+    def __init__(self, ledger: Ledger, roster: Roster, model: Model, renew_s: float) -> None:
         self._ledger = ledger
+        self._roster = roster
         self._model = model
         self._renew_s = renew_s
         self.node = f"{model.queue}@{socket.gethostname()}"
@@ -79,7 +82,7 @@ class Leases:
         if self._thread.is_alive():
             self._thread.join(timeout=2)
         try:
-            self._ledger.retire(self._model.queue, self.holder)
+            self._roster.retire(self._model.queue, self.holder)
         except redis.RedisError:
             log.info("the report stays until it expires: Redis does not answer")
 
@@ -101,10 +104,10 @@ class Leases:
             pid=os.getpid(),
             slots=self._model.slots,
             context=self.context,
-            expires_ms=self._ledger.now_ms() + int(self._renew_s * 4000),
+            expires_ms=now_ms(self._ledger.redis) + int(self._renew_s * 4000),
             reason=self.reason,
         )
-        self._ledger.report(self._model.queue, self.holder, report)
+        self._roster.report(self._model.queue, self.holder, report)
 
     def _renew(self) -> None:
         replies = self.held()

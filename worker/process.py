@@ -25,7 +25,8 @@ from tasks.connection import connect
 from tasks.dispatcher import MISSED, Dispatcher
 from tasks.events import Event
 from tasks.ledger import Claim, Ledger
-from tasks.stream import Publisher, Reply
+from tasks.reply import Publisher, Reply
+from tasks.roster import Roster
 from worker.engine import Engine
 from worker.engine.engine import Told
 from worker.leases import Leases
@@ -73,10 +74,11 @@ class ModelProcess:
         self.settings = settings
         self.model = model
         self._celery = celery
-        self.ledger = Ledger(connect(settings.queue_url), settings)
-        self.leases = Leases(self.ledger, model, settings.lease_renew_s)
+        client = connect(settings.queue_url)
+        self.ledger = Ledger(client, settings)
+        self.leases = Leases(self.ledger, Roster(client, settings), model, settings.lease_renew_s)
         self._publisher = Publisher(self.ledger)
-        self._dispatcher = Dispatcher(connect(settings.queue_url))
+        self._dispatcher = Dispatcher(client)
         self.draining = threading.Event()
 
     def start(self) -> None:

@@ -25,9 +25,9 @@ def ready() -> Response:
     try:
         models = {
             name: {"state": state, "reason": reason}
-            for name, (state, reason) in states(gateway.ledger, gateway.catalog).items()
+            for name, (state, reason) in states(gateway.roster, gateway.catalog).items()
         }
-        keeper = "ready" if gateway.ledger.keeper() else "missing"
+        keeper = "ready" if gateway.roster.keeper() else "missing"
     except redis.RedisError:
         return _json({"status": "queue_unavailable", "models": {}, "keeper": "unknown"}, 503)
     is_ready = all(entry["state"] == "ready" for entry in models.values())

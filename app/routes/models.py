@@ -29,7 +29,7 @@ def get_model(name: str) -> Response:
 
 def _render(model: Model) -> dict[str, object]:
     try:
-        state: str | None = state_of(services().gateway.ledger, model)[0]
+        state: str | None = state_of(services().gateway.roster, model)[0]
     except redis.RedisError:
         # The list of models is the catalog's; only what they are doing is Redis's.
         state = None

@@ -49,8 +49,11 @@ class Worker:
         self.process = ModelProcess(
             worker_settings, make_celery(settings), gateway.catalog.find(name)
         )
+        self.queue = self.process.model.queue
         self.process.start()
         self.process.ready()
+        while not any(r.state == "ready" for r in gateway.roster.workers(self.queue).values()):
+            time.sleep(0.005)
         handler = handlers.embed if self.process.model.kind == "embed" else handlers.chat
         self._closed = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(handler,)) for _ in range(2)]

@@ -10,7 +10,8 @@ import pytest
 from app.reconciler import Reconciler
 from tasks.celery import make_celery
 from tasks.jobs import ChatJob, Message, new_id
-from tasks.ledger import Claim, Ledger, Report
+from tasks.ledger import Claim, Ledger
+from tasks.roster import Report, Roster
 from tasks.settings import QueueSettings
 
 LEASE_S = 0.1
@@ -26,7 +27,7 @@ def brief(settings: QueueSettings) -> QueueSettings:
 @pytest.fixture
 def keeper(ledger: Ledger, brief: QueueSettings) -> Reconciler:
     """A candidate that has watched for long enough after two rounds with a pause."""
-    return Reconciler(ledger, make_celery(brief), brief, "keeper-1")
+    return Reconciler(ledger, Roster(ledger.redis, brief), make_celery(brief), brief, "keeper-1")
 
 
 @pytest.fixture
@@ -110,15 +111,17 @@ def test_only_the_elected_keeper_works(
     """A second candidate reports and publishes nothing."""
     keeper.round()
     accept(ledger, queue)
-    Reconciler(ledger, make_celery(brief), brief, "keeper-2").round()
+    Reconciler(ledger, Roster(ledger.redis, brief), make_celery(brief), brief, "keeper-2").round()
     assert ledger.tickets(queue) == 0
-    assert ledger.keeper() == "keeper-2"
+    assert Roster(ledger.redis, brief).keeper() == "keeper-2"
 
 
-def test_reports_of_the_dead_are_dropped(keeper: Reconciler, ledger: Ledger, queue: str) -> None:
+def test_reports_of_the_dead_are_dropped(
+    keeper: Reconciler, ledger: Ledger, brief: QueueSettings, queue: str
+) -> None:
     """A worker that was killed leaves no report behind."""
     accept(ledger, queue)
     report = Report(node="n", state="ready", pid=1, slots=1, context=1, expires_ms=1)
-    ledger.report(queue, "dead", report)
+    Roster(ledger.redis, brief).report(queue, "dead", report)
     keeper.round()
     assert ledger.redis.hlen(ledger.keys.workers(queue)) == 0

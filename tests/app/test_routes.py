@@ -145,7 +145,7 @@ def test_a_drained_job_continues_with_the_next_worker(
 ) -> None:
     """A worker that gives its job back leaves it waiting, without a strike."""
     workers[0].close()
-    assert gateway.ledger.workers("chat.echo") == {}
+    assert gateway.roster.workers("chat.echo") == {}
     model: Any = http.get("/v1/models/echo").json
     assert model["state"] == "missing"
     workers[0] = Worker(gateway.settings, gateway, "echo")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tasks import events
+from tasks.connection import now_ms
 from tasks.errors import UnknownJob
 from tasks.events import Done, Event, Failed, Token, Usage
 from tasks.jobs import ChatJob, Message, Priority, new_id
@@ -119,7 +120,7 @@ def test_an_aged_low_priority_job_goes_first(ledger: Ledger) -> None:
     """A background job that waited longer than its handicap goes before a new interactive one."""
     old = a_job(priority=Priority.BACKGROUND)
     ledger.accept(old, QUEUE)
-    aged_ms = ledger.now_ms() - AGEING_MS - 1_000
+    aged_ms = now_ms(ledger.redis) - AGEING_MS - 1_000
     ledger.redis.hset(ledger.keys.job(old.id), "accepted_ms", aged_ms)
     ledger.accept(a_job(), QUEUE)
     assert claimed(ledger).job_id == old.id
@@ -311,15 +312,6 @@ def test_a_job_whose_listener_died_is_unheard(ledger: Ledger, settings: QueueSet
     time.sleep(0.03)
     ledger.listen([heard.id])
     assert brief.unheard() == [left.id]
-
-
-def test_one_keeper_is_elected(ledger: Ledger) -> None:
-    """A second candidate waits until the first one's term ends."""
-    assert ledger.elect("a", 0.05)
-    assert not ledger.elect("b", 0.05)
-    assert ledger.elect("a", 0.05)
-    time.sleep(0.07)
-    assert ledger.elect("b", 0.05)
 
 
 def test_an_emptied_queue_forgets_its_shares(ledger: Ledger) -> None:

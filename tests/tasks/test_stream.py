@@ -14,8 +14,9 @@ from tasks.errors import UnknownJob
 from tasks.events import Done, Event, Failed, Started, Token, Usage, Vectors
 from tasks.jobs import ChatJob, Message, new_id
 from tasks.ledger import Claim, Ledger
+from tasks.reply import Publisher, Reply
 from tasks.settings import QueueSettings
-from tasks.stream import Publisher, Reply, Subscription
+from tasks.subscription import Subscription
 from tests.conftest import RedisServer
 
 QUEUE = "chat.m"

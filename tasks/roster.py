@@ -1,0 +1,70 @@
+"""The roster: which workers and keepers are at work, by their own reports, and who is elected."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from tasks import scripts
+from tasks.connection import Client, now_ms
+from tasks.keys import Keys
+from tasks.settings import QueueSettings
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model's worker says of itself every few seconds. ``expires_ms`` is Redis's clock."""
+
+    node: str
+    state: Literal["loading", "ready", "draining", "failed"]
+    pid: int
+    slots: int
+    context: int
+    expires_ms: int
+    reason: str | None = None
+
+
+class Roster:
+    """Reports and the election. Thread-safe, as its client is."""
+
+    def __init__(self, client: Client, settings: QueueSettings) -> None:
+        self._redis = client
+        self._keys = Keys(settings.key_prefix)
+        self._elect = scripts.load(client, "elect")
+
+    def report(self, queue: str, instance: str, report: Report) -> None:
+        """Say how the worker ``instance`` of ``queue`` is doing."""
+        self._redis.hset(self._keys.workers(queue), instance, msgspec.json.encode(report))
+
+    def retire(self, queue: str, instance: str) -> None:
+        """Withdraw a worker's report."""
+        self._redis.hdel(self._keys.workers(queue), instance)
+
+    def workers(self, queue: str) -> dict[str, Report]:
+        """The reports of the queue's workers that are alive."""
+        now = now_ms(self._redis)
+        rows = self._redis.hgetall(self._keys.workers(queue))
+        reports = {k.decode(): msgspec.json.decode(v, type=Report) for k, v in rows.items()}
+        return {k: report for k, report in reports.items() if report.expires_ms > now}
+
+    def prune(self, queue: str) -> None:
+        """Drop the reports of workers that are long silent."""
+        now = now_ms(self._redis)
+        key = self._keys.workers(queue)
+        for instance, row in self._redis.hgetall(key).items():
+            if msgspec.json.decode(row, type=Report).expires_ms < now:
+                self._redis.hdel(key, instance)
+
+    def elect(self, candidate: str, term_s: float) -> bool:
+        """Whether ``candidate`` is the one reconciler for the next ``term_s`` seconds."""
+        won = self._elect([self._keys.reconciler], [candidate, int(term_s * 1000)])
+        return bool(won)
+
+    def report_keeper(self, name: str, ttl_s: float) -> None:
+        """Say that a keeper is at work, for ``ttl_s`` seconds."""
+        self._redis.set(self._keys.keeper, name, px=int(ttl_s * 1000))
+
+    def keeper(self) -> str | None:
+        """The keeper that reported last, while its report holds."""
+        name = self._redis.get(self._keys.keeper)
+        return name.decode() if name else None
