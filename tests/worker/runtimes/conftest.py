@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +12,6 @@ from worker.runtimes.base import ChatRuntime, EmbedRuntime
 from worker.runtimes.echo import EchoChat, EchoEmbed
 from worker.runtimes.errors import LoadFailed
 from worker.runtimes.sources import resolve
-
-# libgomp reads it when llama.cpp is loaded. Its threads spin by default, and one other busy process
-# on the machine then takes these tests from seconds to minutes.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def _file(source: str) -> Path:

@@ -5,6 +5,13 @@ functions, never the ``Llama`` class. Every pointer has one owner, which frees i
 the context belong to ``runtime``, a sampler chain to its ``Chain``, a batch to its ``Batch``.
 """
 
-from worker.runtimes.llama.runtime import LlamaRuntime
+import os
+
+from worker.runtimes.llama import openmp
+
+openmp.settle(os.environ)
+
+# Only now: the import loads libgomp, and libgomp reads the environment.
+from worker.runtimes.llama.runtime import LlamaRuntime  # noqa: E402
 
 __all__ = ["LlamaRuntime"]
