@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Literal, cast
 
+from redis.exceptions import NoScriptError
+
 from tasks import events, jobs, scripts
 from tasks.connection import Client, now_ms
 from tasks.errors import DeadLetter, JobCancelled, UnknownJob
@@ -55,8 +57,22 @@ class Claim:
         return jobs.decode(self.body, self.version)
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Events that an attempt says, encoded, the first of them number ``first_seq``.
+
+    With a ``state`` they end the job.
+    """
+
+    claim: Claim
+    queue: str
+    first_seq: int
+    encoded: Sequence[bytes]
+    state: State | None = None
+
+
 class Append(IntEnum):
-    """What became of an ``append``."""
+    """What became of an ``Entry``."""
 
     FENCED = 0
     LOGGED = 1
@@ -154,42 +170,43 @@ class Ledger:
         _, job_id, attempt, last_seq, version, body = answer
         return Claim(job_id.decode(), int(attempt), int(last_seq), int(version), body)
 
-    def append_to(  # noqa: PLR0917 - the fields of one entry, each of its own type
-        self,
-        client: Any,
-        claim: Claim,
-        queue: str,
-        first_seq: int,
-        encoded: Sequence[bytes],
-        state: State | None = None,
-    ) -> Any:
-        """``append`` on ``client``: a pipeline collects it, and ``appended`` reads its answer."""
-        keys = self.keys
-        return self._scripts["append"](
-            [
-                keys.job(claim.job_id),
-                keys.log(claim.job_id),
-                keys.running(queue),
-                keys.listeners,
-            ],
-            [
-                claim.job_id,
-                keys.channel(claim.job_id),
-                claim.attempt,
-                first_seq,
-                state or "",
-                self._ttl_s,
-                INLINE_LIMIT_BYTES,
-                *encoded,
-            ],
-            client=client,
-        )
+    def append(self, entries: Sequence[Entry]) -> list[Appended]:
+        """Log and publish the entries of many attempts in one round trip; an answer for each."""
+        try:
+            answers = self._append_all(entries)
+        except NoScriptError:
+            # A Redis that was restarted has forgotten the script, and nothing was applied.
+            self._scripts["append"].sha = self.redis.script_load(self._scripts["append"].script)
+            answers = self._append_all(entries)
+        return [
+            Appended(Append(status), int(last_seq), bool(cancelled))
+            for status, last_seq, cancelled in answers
+        ]
 
-    @staticmethod
-    def appended(answer: Any) -> Appended:
-        """The meaning of the script's answer."""
-        status, last_seq, cancelled = answer
-        return Appended(Append(status), int(last_seq), bool(cancelled))
+    def _append_all(self, entries: Sequence[Entry]) -> Any:
+        # By its hash, not as a script object: with those a pipeline first asks whether Redis knows
+        # them, which would be a second round trip for every step of the engine.
+        pipe = self.redis.pipeline(transaction=False)
+        for entry in entries:
+            pipe.evalsha(self._scripts["append"].sha, 4, *self._append_arguments(entry))
+        return pipe.execute()
+
+    def _append_arguments(self, entry: Entry) -> list[Any]:
+        keys, claim = self.keys, entry.claim
+        return [
+            keys.job(claim.job_id),
+            keys.log(claim.job_id),
+            keys.running(entry.queue),
+            keys.listeners,
+            claim.job_id,
+            keys.channel(claim.job_id),
+            claim.attempt,
+            entry.first_seq,
+            entry.state or "",
+            self._ttl_s,
+            INLINE_LIMIT_BYTES,
+            *entry.encoded,
+        ]
 
     def release(self, claim: Claim, queue: str) -> bool:
         """Give a running job back unharmed; False when this attempt no longer holds it."""

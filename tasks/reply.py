@@ -13,7 +13,7 @@ import redis
 
 from tasks import events
 from tasks.events import Event, is_terminal
-from tasks.ledger import Append, Claim, Ledger, State
+from tasks.ledger import Append, Appended, Claim, Entry, Ledger, State
 
 
 class Reply:
@@ -47,27 +47,25 @@ class Reply:
                 if is_terminal(event):
                     self._state = _state_of(event)
 
-    def outstanding(self) -> tuple[int, list[bytes], State | None] | None:
-        """(first seq, encoded events, final state) that Redis does not have yet."""
+    def outstanding(self) -> Entry | None:
+        """What Redis does not have yet."""
         with self._lock:
             start = self._logged_seq + 1 - self._first_seq
             waiting = self._said[start:]
             if not waiting or self.over.is_set():
                 return None
-            return self._logged_seq + 1, waiting, self._state
+            return Entry(self.claim, self.queue, self._logged_seq + 1, waiting, self._state)
 
-    def settle(self, answer: object, sent: tuple[int, list[bytes], State | None]) -> None:
+    def settle(self, appended: Appended, sent: Entry) -> None:
         """Take Redis's answer to what was ``sent``."""
-        first, encoded, state = sent
-        appended = Ledger.appended(answer)
         if appended.status is Append.FENCED:
             self.lose()
             return
         with self._lock:
             # After a gap the log ends earlier than we thought; what is missing is sent again.
-            logged = first + len(encoded) - 1
+            logged = sent.first_seq + len(sent.encoded) - 1
             self._logged_seq = logged if appended.status is Append.LOGGED else appended.last_seq
-        if appended.status is Append.LOGGED and state is not None:
+        if appended.status is Append.LOGGED and sent.state is not None:
             self.over.set()
         elif appended.cancelled:
             self.cancel()
@@ -153,10 +151,8 @@ class Publisher:
         sent = [(reply, out) for reply in batch if (out := reply.outstanding()) is not None]
         if not sent:
             return
-        pipe = self._ledger.redis.pipeline(transaction=False)
-        for reply, (first, encoded, state) in sent:
-            self._ledger.append_to(pipe, reply.claim, reply.queue, first, encoded, state)
-        for (reply, out), answer in zip(sent, pipe.execute(), strict=True):
-            reply.settle(answer, out)
+        answers = self._ledger.append([entry for _, entry in sent])
+        for (reply, entry), appended in zip(sent, answers, strict=True):
+            reply.settle(appended, entry)
             if not reply.over.is_set() and reply.outstanding() is not None:
                 self.publish([reply])

@@ -51,8 +51,8 @@ def _load(instance: Any, **_: Any) -> None:
         process.start()
     except Exception as error:  # noqa: BLE001 - whatever a loader raises, the report says why,
         # and a pause keeps the runner's restarts from spinning.
+        # The report stays until it expires: it speaks while the runner starts the next try.
         time.sleep(settings.load_retry_s)
-        process.leases.close()
         raise SystemExit(f"model {model.name} does not load: {error}") from None
     current.set(process)
 

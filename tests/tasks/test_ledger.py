@@ -13,7 +13,7 @@ from tasks.connection import now_ms
 from tasks.errors import UnknownJob
 from tasks.events import Done, Event, Failed, Token, Usage
 from tasks.jobs import ChatJob, Message, Priority, new_id
-from tasks.ledger import AGEING_MS, Append, Appended, Claim, Ledger
+from tasks.ledger import AGEING_MS, Append, Appended, Claim, Entry, Ledger
 from tasks.settings import QueueSettings
 
 QUEUE = "chat.m"
@@ -37,9 +37,10 @@ def claimed(ledger: Ledger, holder: str = "w1") -> Claim:
 
 
 def append(ledger: Ledger, claim: Claim, first: int, *said: Event, state: Any = None) -> Appended:
-    """Append events outside a pipeline."""
+    """Append one attempt's events."""
     encoded = [events.encode(event) for event in said]
-    return Ledger.appended(ledger.append_to(ledger.redis, claim, QUEUE, first, encoded, state))
+    [appended] = ledger.append([Entry(claim, QUEUE, first, encoded, state)])
+    return appended
 
 
 @pytest.fixture
@@ -147,6 +148,25 @@ def test_a_retried_append_is_applied_once(ledger: Ledger) -> None:
     for _ in range(2):
         assert append(ledger, claim, 2, Done(Usage(1)), state="done").status is Append.LOGGED
     assert len(ledger.log(claim.job_id)) == 2
+
+
+def test_a_redis_that_forgot_the_script_is_taught_again(ledger: Ledger) -> None:
+    """After a restart the first append works as any other."""
+    ledger.accept(a_job(), QUEUE)
+    claim = claimed(ledger)
+    ledger.redis.script_flush()
+    assert append(ledger, claim, 1, Token(0, (7,), "a")).status is Append.LOGGED
+
+
+def test_entries_of_many_attempts_are_answered_each(ledger: Ledger) -> None:
+    """One round trip, in which one attempt may be fenced and another not."""
+    for _ in range(2):
+        ledger.accept(a_job(), QUEUE)
+    first, second = claimed(ledger), claimed(ledger)
+    ledger.redis.hset(ledger.keys.job(first.job_id), "attempt", 9)
+    said = [events.encode(Token(0, (7,), "a"))]
+    answers = ledger.append([Entry(claim, QUEUE, 1, said) for claim in (first, second)])
+    assert [answer.status for answer in answers] == [Append.FENCED, Append.LOGGED]
 
 
 def test_a_gap_is_reported_not_logged(ledger: Ledger) -> None:
