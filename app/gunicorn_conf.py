@@ -6,6 +6,10 @@ as threads make ``/health`` time out.
 
 from __future__ import annotations
 
+import ctypes
+import signal
+from typing import Any
+
 from app.settings import ApiSettings
 
 _settings = ApiSettings()
@@ -23,3 +27,13 @@ control_socket_disable = True
 accesslog = None
 loglevel = _settings.log_level
 proc_name = "millrace-api"
+
+_PR_SET_PDEATHSIG = 1
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Stop with the master: its worker would go on taking connections, and cut them a moment later.
+
+    gunicorn's worker looks for its master once a second; the next master listens by then.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -56,6 +56,8 @@ def make_celery(settings: QueueSettings, *, socket_timeout_s: float = 10.0) -> C
         # Job ids only; still, nothing is sent that nobody asked for.
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
+        # A running job outlives a Redis that went away: its tokens wait for the connection.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_enable_remote_control=True,
         control_queue_expires=10.0,
         timezone="UTC",

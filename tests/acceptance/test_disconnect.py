@@ -114,3 +114,13 @@ def test_health_answers_while_many_streams_run(stack: Stack) -> None:
     assert len(times) == 10
     assert max(times) < 1
     wait_for(lambda: busy(stack) == 0 and stack.ledger.waiting("chat.slow") == 0, 10)
+
+
+def test_forty_long_prompts_at_once_are_all_accepted(stack: Stack) -> None:
+    """Each is checked by the worker first, and none of these questions gets in another's way."""
+    callers = [Caller(stack, model="slow", stream=True) for _ in range(40)]
+    heads = [caller.read_until(b"\r\n\r\n") for caller in callers]
+    for caller in callers:
+        caller.leave()
+    assert [head.split(b"\r\n", 1)[0] for head in heads] == [b"HTTP/1.1 200 OK"] * 40
+    wait_for(lambda: busy(stack) == 0 and stack.ledger.waiting("chat.slow") == 0, 10)

@@ -70,7 +70,15 @@ class Stack:
             "MILLRACE_QUEUE_FSYNC": "always",
         }
         supervise = [sys.executable, "-m", "runner.supervise", "-n", "-c", str(config)]
-        self.process = psutil.Popen(supervise, cwd=folder, env=env, stdout=screen, stderr=screen)
+        self.process = psutil.Popen(
+            supervise,
+            cwd=folder,
+            env=env,
+            stdout=screen,
+            stderr=screen,
+            # Below nohup the signal is ignored, and these tests are about what it does.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        )
         eventually(self.complete)
 
     def complete(self) -> bool:
