@@ -58,7 +58,10 @@ class Reply:
 
     def settle(self, appended: Appended, sent: Entry) -> None:
         """Take Redis's answer to what was ``sent``."""
-        if appended.status is Append.FENCED:
+        before_us = appended.last_seq + 1 < self._first_seq
+        if appended.status is Append.FENCED or (appended.status is Append.GAP and before_us):
+            # Fenced; or Redis lost what an earlier attempt said, which nobody can say again: the
+            # lease ends, and the next attempt continues from the log as it is.
             self.lose()
             return
         with self._lock:

@@ -31,7 +31,7 @@ def chat(process: ModelProcess) -> None:
         assert isinstance(job, ChatJob)
         prompt = chat_prompt(process, job)
         past = process.past(reply)
-        if not past:
+        if not claim.last_seq:
             reply.say(Started(len(prompt)))
             process.publish(reply)
         process.engine.submit(chat_request(job, prompt, past))
@@ -51,7 +51,7 @@ def embed(process: ModelProcess) -> None:
         vectors = embedding.vectors_of(process.embed, inputs, job.dimensions, reply.interrupted)
         if vectors is None:
             raise JobCancelled("The job was cancelled.")
-        started = [] if process.past(reply) else [Started(sum(map(len, inputs)))]
+        started = [] if claim.last_seq else [Started(sum(map(len, inputs)))]
         usage = Usage(sum(map(len, inputs)))
         reply.say(*started, *embedding.events_of(vectors), Done(usage))
 

@@ -165,15 +165,14 @@ class ModelProcess:
         self.leases.context = self.engine.runtime.context
 
     def _tell(self, told: Told) -> None:
-        replies = {reply.claim.job_id: reply for reply in self.leases.held()}
-        spoken: dict[str, list[int]] = {}
-        for position, (job_id, _) in enumerate(told):
-            spoken.setdefault(job_id, []).append(position)
-        for job_id, positions in spoken.items():
-            if (reply := replies.get(job_id)) is not None:
-                # In one call: a choice's last text and its end are logged together or not at all.
-                reply.say(*(told[position][1] for position in positions))
-        self._publisher.publish([replies[job_id] for job_id in spoken if job_id in replies])
+        by_job: dict[str, list[Event]] = {}
+        for job_id, event in told:
+            by_job.setdefault(job_id, []).append(event)
+        replies = [reply for reply in self.leases.held() if reply.claim.job_id in by_job]
+        for reply in replies:
+            # In one call: a choice's last text and its end are logged together or not at all.
+            reply.say(*by_job[reply.claim.job_id])
+        self._publisher.publish(replies)
 
     def _give_back(self, reply: Reply) -> None:
         try:

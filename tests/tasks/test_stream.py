@@ -163,6 +163,20 @@ def test_a_log_that_lost_its_tail_is_filled_again(line: Line, ledger: Ledger) ->
     assert [seq for seq, _ in ledger.log(line.job.id)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_log_that_lost_an_earlier_attempts_words_ends_this_attempt(
+    line: Line, ledger: Ledger
+) -> None:
+    """What is missing was said by another process: the job is left to the next attempt."""
+    claim = Claim(line.job.id, 1, 5, 1, b"")
+    ledger.redis.hset(ledger.keys.job(line.job.id), "last_seq", 3)
+    reply = Reply(claim, QUEUE, line.cancelled.set)
+    reply.say(Token(0, (6,), "six"))
+    line.publisher.publish([reply])
+    assert reply.over.wait(5)
+    assert reply.fenced
+    assert ledger.log(line.job.id) == []
+
+
 def test_a_stream_survives_the_death_of_redis(
     mortal_redis: RedisServer, settings: QueueSettings
 ) -> None:
