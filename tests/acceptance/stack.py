@@ -42,6 +42,7 @@ class Stack:
             "MILLRACE_DATA_DIR": str(folder),
             "MILLRACE_MODELS_FILE": str(models),
         }
+        self.process: subprocess.Popen[bytes] | None = None
         self.settings = QueueSettings(queue_url=self.environment["MILLRACE_QUEUE_URL"])
         self.ledger = Ledger(connect(self.settings.queue_url), self.settings)
         self.client = OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=60)
@@ -65,6 +66,7 @@ class Stack:
         give_up_at = time.monotonic() + timeout_s
         answer = "no answer"
         while time.monotonic() < give_up_at:
+            assert self.process is not None
             assert self.process.poll() is None, f"millrace up ended:\n{self.screen()}"
             try:
                 response = httpx.get(f"{self.url}/ready", timeout=5)
@@ -77,9 +79,10 @@ class Stack:
         raise AssertionError(f"not ready after {timeout_s} s: {answer}\n{self.screen()}")
 
     def stop(self) -> None:
-        """Stop everything, in order."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=30)
+        """Stop everything, in order; nothing happens when nothing runs."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=30)
 
     def screen(self) -> str:
         """What the terminal shows."""

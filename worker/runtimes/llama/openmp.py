@@ -7,8 +7,8 @@ from collections.abc import MutableMapping
 # The team of a model meets at barriers several times per layer. libgomp spins there for 300,000
 # rounds (3 ms) unless told otherwise, on a core that somebody else may need: two models that
 # generated at once got 3 tokens/s each instead of 205, and a chat beside a client that embeds 7
-# instead of 40. A short spin costs about 5% of what a model alone would reach, and no more than
-# half beside others. docs/benchmarks.md has the figures.
+# instead of 40. A short spin costs 10 to 15% of what a model alone would reach;
+# docs/benchmarks.md has the figures.
 SPIN_ROUNDS = "1000"
 
 
