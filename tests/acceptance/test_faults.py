@@ -7,6 +7,7 @@ import time
 
 import psutil
 
+from tasks.roster import Roster
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_disconnect import busy, wait_for
 from tests.acceptance.test_streams import Answer
@@ -101,8 +102,12 @@ def test_a_killed_api_is_back_within_seconds(stack: Stack) -> None:
 def test_a_killed_keeper_is_back(stack: Stack) -> None:
     """The runner restarts it, and it is elected again once its predecessor's term is over."""
     pid = stack.kill("-Q keeper")
-    stack.wait_for("-Q keeper", other_than=pid)
-    stack.wait_ready(15)
+    heir = stack.wait_for("-Q keeper", other_than=pid)
+    roster = Roster(stack.ledger.redis, stack.settings)
+    wait_for(lambda: (roster.keeper() or "").endswith(f"#{heir}"), 15)
+    seat = stack.ledger.keys.reconciler
+    wait_for(lambda: stack.ledger.redis.get(seat).endswith(f"#{heir}".encode()), 15)
+    assert not psutil.pid_exists(pid)
 
 
 def test_a_ticket_that_is_lost_is_made_good(stack: Stack) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from runner.errors import CannotStart
-from runner.ports import Port, check_ports, needed_ports
+from runner.ports import Port, check_ports, needed_ports, why_not
 from runner.settings import RunnerSettings
 
 
@@ -27,7 +27,9 @@ def test_taken_port_is_named_with_its_setting(taken: int) -> None:
 
 def test_free_ports_pass(unused_port: int) -> None:
     """Ports that nobody listens on are no reason to stop."""
-    check_ports([Port("api", "127.0.0.1", unused_port, "X=1")])
+    port = Port("api", "127.0.0.1", unused_port, "X=1")
+    assert why_not(port) is None
+    check_ports([port])
 
 
 def test_one_port_for_two_parts_is_found(unused_port: int) -> None:

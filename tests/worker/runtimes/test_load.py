@@ -84,19 +84,32 @@ def test_files_that_are_no_models_never_reach_the_loader(body: bytes, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("call", "absent"),
+    ("entry", "expected"),
     [
-        ("load_embed(Model(name='m', kind='embed', source='echo:'))", "onnxruntime"),
-        ("load_chat(Model(name='m', kind='chat', source='echo:'))", "llama_cpp"),
+        ({"kind": "chat", "source": "echo:"}, []),
+        ({"kind": "embed", "source": "echo:"}, []),
+        ({"kind": "chat", "source": SMOLLM2, "slots": 1}, ["llama_cpp"]),
+        (
+            {"kind": "embed", "source": MINILM, "tokenizer": MINILM_TOKENIZER, "context": 512},
+            ["onnxruntime"],
+        ),
     ],
 )
-def test_no_library_is_loaded_that_is_not_needed(call: str, absent: str) -> None:
-    """A worker loads the inference library of its own model and no other."""
+def test_a_worker_loads_its_own_models_library_and_no_other(
+    entry: dict[str, Any], expected: list[str]
+) -> None:
+    """In a process of its own, which has loaded nothing before."""
     code = (
-        "import sys; from tasks.catalog import Model; from worker.runtimes.load import *; "
-        f"{call}; assert not {{'llama_cpp', 'onnxruntime', {absent!r}}} & set(sys.modules)"
+        "import sys\n"
+        "from tasks.catalog import Model\n"
+        f"from worker.runtimes.load import load_{entry['kind']} as load\n"
+        f"load(Model(name='m', **{entry!r})).shutdown()\n"
+        "print(sorted({'llama_cpp', 'onnxruntime'} & set(sys.modules)))"
     )
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert ran.stdout.strip() == str(expected)
 
 
 @pytest.mark.parametrize(("kind", "runtime"), [("chat", "onnx"), ("embed", "llama")])
