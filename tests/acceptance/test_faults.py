@@ -106,7 +106,7 @@ def test_a_killed_keeper_is_back(stack: Stack) -> None:
     roster = Roster(stack.ledger.redis, stack.settings)
     wait_for(lambda: (roster.keeper() or "").endswith(f"#{heir}"), 15)
     seat = stack.ledger.keys.reconciler
-    wait_for(lambda: stack.ledger.redis.get(seat).endswith(f"#{heir}".encode()), 15)
+    wait_for(lambda: (stack.ledger.redis.get(seat) or b"").endswith(f"#{heir}".encode()), 15)
     assert not psutil.pid_exists(pid)
 
 

@@ -104,7 +104,7 @@ many = settings(
 
 
 def read(parse: Parse, body: bytes) -> str:
-    """ "job" when ``body`` is one and crosses the queue unchanged, "refusal" when that can be told."""
+    """A job that crosses the queue unchanged, or a refusal that can be told: which of the two."""
     try:
         job = parse(body).job
     except (BadRequest, UnknownModel) as error:
