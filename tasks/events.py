@@ -20,28 +20,43 @@ class Started(msgspec.Struct, frozen=True, array_like=True, tag="s"):
 
 
 class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
-    """A token's text as bytes, its natural log probability, and the likeliest alternatives."""
+    """A token's text as bytes, its natural log probability, and the likeliest alternatives.
+
+    ``logprob`` is None for the first token of an echoed prompt, which nothing comes before.
+    """
 
     piece: bytes
-    logprob: float
+    logprob: float | None
     top: tuple[tuple[bytes, float], ...] = ()
+
+
+class CallDelta(msgspec.Struct, frozen=True, array_like=True):
+    """A piece of tool call number ``index`` of a choice: ``name`` with its first, then arguments.
+
+    The pieces of ``arguments`` put together are the call's JSON text.
+    """
+
+    index: int
+    name: str | None
+    arguments: str
 
 
 class Token(msgspec.Struct, frozen=True, array_like=True, tag="t"):
     """New text of choice ``index``: the ids behind it are what a later attempt continues from.
 
     ``ids`` holds several when earlier ones were held back (half a character, or the beginning
-    of a stop string).
+    of a stop string). ``ids`` is empty for the echo of a prompt, which comes first.
     """
 
     index: int
     ids: tuple[int, ...]
     text: str
     logprobs: tuple[TokenLogprob, ...] = ()
+    calls: tuple[CallDelta, ...] = ()
 
 
 class Finished(msgspec.Struct, frozen=True, array_like=True, tag="f"):
-    """Choice ``index`` ended: ``stop`` or ``length``, after ``tokens`` tokens in all."""
+    """Choice ``index`` ended: ``stop``, ``length`` or ``tool_calls``, after ``tokens`` tokens."""
 
     index: int
     reason: str
@@ -64,10 +79,27 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
     cached_tokens: int = 0
 
 
+class Timings(msgspec.Struct, frozen=True, array_like=True):
+    """Where the last attempt's time went, as llama-server counts it; sums over all choices.
+
+    ``prompt_n`` tokens were computed and ``cache_n`` found in a slot's memory; ``predicted_ms``
+    runs from the first token to the last; of ``draft_n`` guessed tokens ``draft_accepted_n`` held.
+    """
+
+    cache_n: int
+    prompt_n: int
+    prompt_ms: float
+    predicted_n: int
+    predicted_ms: float
+    draft_n: int = 0
+    draft_accepted_n: int = 0
+
+
 class Done(msgspec.Struct, frozen=True, array_like=True, tag="d"):
     """The job is complete."""
 
     usage: Usage
+    timings: Timings | None = None
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag="x"):

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import time
 from enum import IntEnum
+from typing import Literal
 
 import msgspec
 
 from tasks.errors import UnsupportedVersion
 
-VERSION = 1
+VERSION = 2
+"""2: forms, tools and completions, which a reader of format 1 would have left out of account."""
 
 
 class Priority(IntEnum):
@@ -25,12 +27,48 @@ class Priority(IntEnum):
     BATCH = 2
 
 
+class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A call that the model made in an earlier turn; ``arguments`` is JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One turn of a conversation, its text parts already joined."""
+    """One turn of a conversation, its text parts already joined.
+
+    An assistant's turn may hold ``tool_calls``; a turn of role ``tool`` answers the call that
+    ``tool_call_id`` names.
+    """
 
     role: str
     content: str
     name: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A function that the model may call; ``parameters`` is a JSON Schema as text."""
+
+    name: str
+    description: str = ""
+    parameters: str = '{"type":"object"}'
+
+
+class Form(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an answer must look like, whatever the model would rather say.
+
+    ``source`` is a JSON Schema (``schema``) or a grammar in GBNF (``gbnf``) as text; ``json`` is
+    any JSON object.
+    """
+
+    kind: Literal["json", "schema", "gbnf"]
+    source: str = ""
+
+
+ToolChoice = Literal["none", "auto", "required"]
 
 
 class Sampling(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -51,7 +89,8 @@ class ChatJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="chat", kw_on
     """An answer to a conversation: ``n`` choices of at most ``max_tokens`` tokens each.
 
     ``top_logprobs`` is None for no logprobs, 0 for those of the chosen tokens only.
-    ``created_at`` is in seconds since the epoch.
+    ``created_at`` and ``deadline_at`` are in seconds since the epoch. ``tool_name`` is the one
+    tool that must be called, with ``tool_choice`` required.
     """
 
     id: str
@@ -68,6 +107,40 @@ class ChatJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="chat", kw_on
     ignore_eos: bool = False
     cache_prompt: bool = True
     metadata: dict[str, str] = {}
+    form: Form | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = "auto"
+    tool_name: str | None = None
+    parallel_tool_calls: bool = True
+    deadline_at: float | None = None
+
+
+class CompletionJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="complete", kw_only=True):
+    """Continuations of prompts that no template touches: of texts, or of lists of token ids.
+
+    Exactly one of ``texts`` and ``tokens`` is filled. Every prompt gets ``n`` choices; choice
+    ``c`` of prompt ``p`` has the index ``p * n + c``. With ``echo`` the prompt's text comes first
+    (with its log probabilities, when those are asked for). ``max_tokens`` may be 0 with ``echo``.
+    """
+
+    id: str
+    model: str
+    texts: tuple[str, ...] = ()
+    tokens: tuple[tuple[int, ...], ...] = ()
+    owner: str = "local"
+    priority: Priority = Priority.INTERACTIVE
+    created_at: float = 0.0
+    sampling: Sampling = Sampling()
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    n: int = 1
+    top_logprobs: int | None = None
+    echo: bool = False
+    ignore_eos: bool = False
+    cache_prompt: bool = True
+    metadata: dict[str, str] = {}
+    form: Form | None = None
+    deadline_at: float | None = None
 
 
 class EmbedJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="embed", kw_only=True):
@@ -84,10 +157,12 @@ class EmbedJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="embed", kw_
     metadata: dict[str, str] = {}
 
 
-Job = ChatJob | EmbedJob
+Job = ChatJob | CompletionJob | EmbedJob
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Job] = msgspec.msgpack.Decoder(ChatJob | EmbedJob)
+_decoder: msgspec.msgpack.Decoder[Job] = msgspec.msgpack.Decoder(
+    ChatJob | CompletionJob | EmbedJob
+)
 
 
 def encode(job: Job) -> bytes:

@@ -1,8 +1,10 @@
 """The two Protocols that every runtime fulfils; ``tests/worker/runtimes`` holds all to them.
 
-A chat runtime has ``slots`` sequences side by side. The engine opens a slot with a sampler, feeds
-it tokens, and closes it; ``decode`` advances any number of slots in one call. Token ids are the
-model's own. Nothing here is thread-safe but ``prompt``, ``tokenize``, ``piece`` and ``ends``: the
+A chat runtime has ``slots`` sequences side by side, each with a memory of the tokens that it was
+fed. The engine opens a slot with a sampler, feeds it tokens, and closes it; the memory outlives
+that, and the next answer in the slot keeps what it can use of it (``keep``), or copies it from
+another (``copy``). ``decode`` advances any number of slots in one call. Token ids are the model's
+own. Nothing here is thread-safe but ``prompt``, ``tokenize``, ``piece`` and ``ends``: the
 engine's loop is the only caller of the rest.
 """
 
@@ -15,16 +17,26 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.jobs import Message, Sampling
+from tasks.jobs import Message, Sampling, Tool
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Tokens to append to one slot; with ``sample``, the token that follows the last is drawn."""
+    """Tokens to append to one slot; with ``sample``, the token that follows the last is drawn.
+
+    ``mask`` has one truth value per token of the vocabulary: only those that are true may be
+    drawn. The last ``guessed`` tokens are guesses: a token is drawn after the one before them,
+    and as long as it is the next guess another one after that. What was guessed wrong leaves the
+    memory again. ``mask`` and ``guessed`` never come together. With ``scored`` the log
+    probabilities of the tokens themselves are wanted, each after those before it.
+    """
 
     slot: int
     tokens: Sequence[int]
     sample: bool
+    mask: NDArray[np.bool_] | None = None
+    guessed: int = 0
+    scored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,15 @@ class Sampled:
     slot: int
     token: int
     logprob: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """How likely a token of a prompt was; ``logprob`` is None for the first, after nothing."""
+
+    token: int
+    logprob: float | None
     top: tuple[tuple[int, float], ...] = ()
 
 
@@ -60,7 +81,19 @@ class ChatRuntime(Protocol):
     def vocabulary(self) -> int:
         """Token ids run from 0 to one less than this."""
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
+    @property
+    def guesses(self) -> int:
+        """Most guessed tokens that one feed may hold; 0 when the runtime takes none."""
+
+    @property
+    def scores(self) -> int:
+        """Most tokens of one feed that is ``scored``."""
+
+    @property
+    def template(self) -> str:
+        """Source of the model's chat template, empty when it has none."""
+
+    def prompt(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
         """The conversation through the model's own chat template, as token ids.
 
         Raises ``InvalidPrompt`` when the template refuses the messages.
@@ -85,22 +118,38 @@ class ChatRuntime(Protocol):
         top_logprobs: int | None = None,
         ban_end: bool = False,
     ) -> None:
-        """Make an empty ``slot`` ready: a sampler of its own that has seen ``history``.
+        """Make a closed ``slot`` ready: a sampler of its own that has seen ``history``.
 
         ``history`` are the answer's tokens so far (of an earlier attempt), for the penalties.
         ``ban_end`` keeps the end-of-answer tokens from being drawn. Opening an open slot is a
         ``ValueError``.
         """
 
+    def keep(self, slot: int, tokens: int) -> int:
+        """Cut the slot's memory to its first ``tokens`` tokens; how many are left.
+
+        Fewer than asked for (0) when the model's memory cannot be cut.
+        """
+
+    def copy(self, source: int, target: int, tokens: int) -> int:
+        """Give ``target`` the first ``tokens`` tokens of ``source``'s memory; how many it has now.
+
+        What ``target`` held is gone. ``source`` may be running.
+        """
+
     def decode(self, feeds: Sequence[Feed]) -> list[Sampled]:
         """Append every feed's tokens to its slot; one ``Sampled`` per feed that asks for one.
 
-        Raises ``DecodeFailed`` when the model could not compute the batch; the slots fed are
-        then in no known state and must be closed.
+        A feed with guesses gives one more for each that held, in order. Raises ``DecodeFailed``
+        when the model could not compute the batch; the slots fed are then in no known state:
+        they must be closed and their memory cut to nothing.
         """
 
+    def scored(self) -> dict[int, list[Scored]]:
+        """Per slot fed with ``scored`` in the last ``decode``: how likely its tokens were."""
+
     def close(self, slot: int) -> None:
-        """Forget the slot's tokens and sampler; closing a closed slot does nothing."""
+        """Forget the slot's sampler, not its memory; closing a closed slot does nothing."""
 
     def shutdown(self) -> None:
         """Return all memory; nothing may be called afterwards."""
