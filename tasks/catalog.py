@@ -29,6 +29,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     ``created_at`` is in seconds since the epoch; left out, it is the catalog file's.
     ``source`` is ``package:<import name>/<path>``, ``path:<file>``, ``hf:<owner>/<repo>/<file>``
     or ``echo:``. ``tokens_per_s`` sets the echo runtime's speed per slot (0: as fast as it goes).
+    ``speculative`` is how many tokens are guessed ahead by prompt lookup (0: none).
     """
 
     name: str
@@ -42,6 +43,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     context: int = 2048
     threads: int = 0
     tokens_per_s: float = 0.0
+    speculative: int = 0
     created_at: int = 0
 
     @property
@@ -140,6 +142,8 @@ def _check(model: Model) -> None:
         raise CatalogError(f"{model.name}: slots must be 1 to 256, not {model.slots}")
     if not 16 <= model.context <= 1_048_576:
         raise CatalogError(f"{model.name}: context must be 16 to 1048576, not {model.context}")
+    if not 0 <= model.speculative <= 32:
+        raise CatalogError(f"{model.name}: speculative must be 0 to 32, not {model.speculative}")
     if model.threads < 0 or model.tokens_per_s < 0:
         raise CatalogError(f"{model.name}: threads and tokens_per_s must not be negative")
     if model.engine == "onnx" and model.kind != "embed":

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+import time
 from collections.abc import Callable, Iterable
-from collections.abc import Sequence as List
 
-from tasks.errors import InvalidJob, JobCancelled, ModelFailed, TaskError
-from tasks.events import Done, Event, Failed, Usage
-from worker.engine.plan import Pending, plan
-from worker.engine.sequence import Request, Sequence
-from worker.runtimes.base import ChatRuntime, Feed, Sampled
+from tasks.errors import DeadlineExceeded, InvalidJob, JobCancelled, ModelFailed, TaskError
+from tasks.events import Event, Failed
+from worker.engine import accounts
+from worker.engine.line import Line
+from worker.engine.request import Request
+from worker.engine.sequence import Sequence
+from worker.engine.slots import Slots
+from worker.engine.step import Step
+from worker.runtimes.base import ChatRuntime
 from worker.runtimes.errors import RuntimeFault
 
 log = logging.getLogger(__name__)
@@ -41,10 +44,11 @@ class Engine:
         self._loaded = threading.Event()
         self._refused: Exception | None = None
         self._word = threading.Condition()
-        self._waiting: deque[Sequence] = deque()
+        self._submitted: list[list[Sequence]] = []
         self._cancelled: dict[str, TaskError] = {}
         self._stopping = False
-        self._running: dict[int, Sequence] = {}
+        self._slots: Slots
+        self._line = Line()
         self._open: dict[str, list[Sequence]] = {}
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -56,14 +60,19 @@ class Engine:
             raise self._refused
 
     def submit(self, request: Request) -> None:
-        """Queue the request's sequences; its last event is ``Done`` or ``Failed``."""
-        sequences = [Sequence(request, index, self.runtime.context) for index in range(request.n)]
+        """Queue the request's sequences; its last event is ``Done`` or ``Failed``.
+
+        Raises ``InvalidJob`` when it asks for more choices at once than there are slots.
+        """
+        if request.n > self.runtime.slots:
+            raise InvalidJob(f"n must be at most {self.runtime.slots}.", param="n")
+        context = self.runtime.context
+        sequences = [Sequence(request, index, context) for index in range(request.choices)]
         for sequence in sequences:
-            if (resumed := request.resume.get(sequence.index)) is not None:
-                sequence.finished = resumed.finished
+            sequence.finished = sequence.resumed.finished
         with self._word:
             self._open[request.id] = sequences
-            self._waiting.extend(entry for entry in sequences if entry.finished is None)
+            self._submitted.append([each for each in sequences if each.finished is None])
             self._word.notify()
 
     def cancel(self, request_id: str, error: TaskError | None = None) -> None:
@@ -90,11 +99,12 @@ class Engine:
     @property
     def busy_slots(self) -> dict[int, str]:
         """Slot to request id, of those that run."""
-        return {slot: sequence.request.id for slot, sequence in list(self._running.items())}
+        return {slot: each.request.id for slot, each in list(self._slots.running.items())}
 
     def _run(self) -> None:
         try:
             self.runtime = self._load()
+            self._slots = Slots(self.runtime)
         except Exception as error:  # noqa: BLE001 - raised by start, in its caller's thread
             self._refused = error
             return
@@ -103,86 +113,95 @@ class Engine:
         self._loop()
 
     def _loop(self) -> None:
+        step = Step(self.runtime, self._slots)
         while self._listen():
             told: Told = []
             try:
+                self._end_overdue()
                 self._end_cancelled(told)
-                self._admit()
-                self._step(told)
+                self._admit(told)
+                self._advance(step, told)
                 self._finish_requests(told)
             except Exception:
                 # A fault of ours must not end the loop: nobody would answer any more.
                 log.exception("a step failed; every open request fails with it")
                 self._fail(list(self._open), told)
+                self._slots.forget(range(self.runtime.slots))
             if told:
                 self._tell(told)
-        for slot in list(self._running):
-            self._leave(slot)
+        for slot in list(self._slots.running):
+            self._slots.leave(slot)
 
     def _listen(self) -> bool:
+        """Hear what was submitted; whether to go on. Waits while there is nothing to do."""
         with self._word:
-            while not (self._stopping or self._waiting or self._running or self._open):
+            while not (self._stopping or self._open):
                 self._word.wait()
-            return not self._stopping
+            submitted, self._submitted = self._submitted, []
+            stopping = self._stopping
+        now_s = time.monotonic()
+        for sequences in submitted:
+            self._line.join(sequences, now_s)
+        return not stopping
+
+    def _end_overdue(self) -> None:
+        now_s = time.monotonic()
+        for request_id, sequences in list(self._open.items()):
+            deadline_s = sequences[0].request.deadline_s
+            if deadline_s is not None and now_s >= deadline_s:
+                self.cancel(request_id, DeadlineExceeded("The request's deadline has passed."))
 
     def _end_cancelled(self, told: Told) -> None:
         with self._word:
             cancelled, self._cancelled = self._cancelled, {}
             for request_id in cancelled:
                 self._open.pop(request_id, None)
-            self._waiting = deque(s for s in self._waiting if s.request.id not in cancelled)
-        for slot, sequence in list(self._running.items()):
+        if not cancelled:
+            return
+        self._line.leave(cancelled)
+        for sequence in self._slots:
             if sequence.request.id in cancelled:
-                self._leave(slot)
+                self._slots.leave(sequence.slot)
         told.extend((request_id, Failed.of(error)) for request_id, error in cancelled.items())
 
-    def _admit(self) -> None:
-        free = (slot for slot in range(self.runtime.slots) if slot not in self._running)
-        for slot in free:
-            with self._word:
-                if not self._waiting:
-                    return
-                sequence = self._waiting.popleft()
-            try:
-                sequence.enter(self.runtime, slot)
-            except ValueError as error:
-                # The runtime refuses what only it can judge, such as a token id beyond its
-                # vocabulary; no slot was taken.
-                self.cancel(sequence.request.id, InvalidJob(str(error)))
+    def _admit(self, told: Told) -> None:
+        while (sequence := self._line.take(self._slots.free, self._slots.ready)) is not None:
+            request = sequence.request
+            if sequence.limit == 0 and not sequence.scoring:
+                # The echo of a prompt and nothing more: there is nothing to compute.
+                told.extend((request.id, event) for event in sequence.echo(self.runtime))
                 continue
-            self._running[slot] = sequence
+            try:
+                self._slots.enter(sequence)
+                ended = sequence.ended_before()
+            except (ValueError, TaskError) as error:
+                # The runtime refuses what only it can judge, such as a token id beyond its
+                # vocabulary; or a grammar has no place for what an earlier attempt drew.
+                refused = error if isinstance(error, TaskError) else InvalidJob(str(error))
+                self.cancel(request.id, refused)
+                self._end_cancelled(told)
+                continue
+            told.extend((request.id, event) for event in ended)
+            if ended:
+                self._slots.leave(sequence.slot)
 
-    def _step(self, told: Told) -> None:
-        feeds = self._feeds()
-        if not feeds:
-            return
+    def _advance(self, step: Step, told: Told) -> None:
         try:
-            drawn = self.runtime.decode(feeds)
+            happened = step.run()
         except RuntimeFault as fault:
             # The slots of this batch are in no known state; requests not in it go on.
-            log.warning("decode failed with %d slots in the batch: %s", len(feeds), fault)
-            self._fail({self._running[feed.slot].request.id for feed in feeds}, told)
+            log.warning("decode failed with %d slots in the batch: %s", len(step.fed), fault)
+            requests = {self._slots.running[slot].request.id for slot in step.fed}
+            self._fail(requests, told)
+            self._slots.forget(step.fed)
             return
-        self._advance(feeds, drawn, told)
-
-    def _feeds(self) -> list[Feed]:
-        waiting = [Pending(slot, len(entry.pending)) for slot, entry in self._running.items()]
-        feeds = []
-        for share in plan(waiting, self.runtime.batch_tokens):
-            tokens = self._running[share.slot].pending
-            feeds.append(Feed(share.slot, tokens[: share.tokens], share.tokens == len(tokens)))
-        return feeds
-
-    def _advance(self, feeds: List[Feed], drawn: List[Sampled], told: Told) -> None:
-        for feed in feeds:
-            sequence = self._running[feed.slot]
-            sequence.pending = sequence.pending[len(feed.tokens) :]
-        for token in drawn:
-            sequence = self._running[token.slot]
-            events = sequence.take(self.runtime, token)
-            told.extend((sequence.request.id, event) for event in events)
-            if sequence.finished is not None:
-                self._leave(token.slot)
+        told.extend((sequence.request.id, event) for sequence, event in happened.events)
+        for sequence in happened.finished:
+            self._slots.leave(sequence.slot)
+        for sequence, error in happened.failed:
+            self.cancel(sequence.request.id, error)
+        if happened.failed:
+            self._end_cancelled(told)
 
     def _finish_requests(self, told: Told) -> None:
         with self._word:
@@ -193,15 +212,9 @@ class Engine:
             }
             for request_id in over:
                 del self._open[request_id]
-        for request_id, sequences in over.items():
-            drawn = sum(sequence.finished.tokens for sequence in sequences if sequence.finished)
-            told.append((request_id, Done(Usage(len(sequences[0].request.prompt), drawn))))
+        told.extend((request_id, accounts.done(each)) for request_id, each in over.items())
 
     def _fail(self, request_ids: Iterable[str], told: Told) -> None:
         for request_id in request_ids:
             self.cancel(request_id, ModelFailed("The model could not compute this request."))
         self._end_cancelled(told)
-
-    def _leave(self, slot: int) -> None:
-        del self._running[slot]
-        self.runtime.close(slot)

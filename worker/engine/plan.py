@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A slot with ``tokens`` not yet fed; one that generates has exactly one."""
+    """A slot with ``tokens`` not yet fed; one that is ``generating`` has exactly one."""
 
     slot: int
     tokens: int
+    generating: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +23,19 @@ class Share:
     tokens: int
 
 
-def plan(pending: Sequence[Pending], budget: int) -> list[Share]:
-    """Shares of at most ``budget`` tokens in all: generating slots first, then prompts in order.
+def plan(pending: Sequence[Pending], prompt_tokens: int) -> list[Share]:
+    """One token for every answer on its way, and ``prompt_tokens`` of prompts, the oldest first.
 
-    ``pending`` is in order of arrival. Running answers advance in every step whatever arrives;
-    prompts fill what is left, the oldest first, in pieces when they are longer. The budget is at
-    least the number of slots, so every generating slot gets its token.
+    ``pending`` is in order of arrival. Running answers advance in every step whatever arrives. A
+    prompt that is longer than what is left goes in pieces.
     """
-    shares = [Share(entry.slot, 1) for entry in pending if entry.tokens == 1]
-    left = budget - len(shares)
+    shares = [Share(entry.slot, 1) for entry in pending if entry.generating]
+    left = prompt_tokens
     for entry in pending:
-        if entry.tokens > 1 and left > 0:
-            taken = min(entry.tokens, left)
+        if entry.generating:
+            continue
+        taken = min(entry.tokens, left)
+        if taken:
             shares.append(Share(entry.slot, taken))
             left -= taken
     return sorted(shares, key=lambda share: share.slot)

@@ -44,13 +44,15 @@ class Sampled:
     """The token drawn for ``slot``; ``logprob`` and ``top`` (id, logprob) only when asked for.
 
     Log probabilities are natural logarithms of the model's own distribution (before temperature
-    and truncation), ``top`` is sorted from the likeliest down.
+    and truncation), ``top`` is sorted from the likeliest down. With a ``fault`` nothing could be
+    drawn, in this slot alone, and ``token`` means nothing.
     """
 
     slot: int
     token: int
     logprob: float | None = None
     top: tuple[tuple[int, float], ...] = ()
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,11 @@ class ChatRuntime(Protocol):
 
     @property
     def scores(self) -> int:
-        """Most tokens of one feed that is ``scored``."""
+        """Most tokens that are ``scored`` in one call, over all feeds."""
+
+    @property
+    def opening(self) -> tuple[int, ...]:
+        """What the model wants before any text that it completes; often one token, or none."""
 
     @property
     def template(self) -> str:
@@ -169,6 +175,10 @@ class EmbedRuntime(Protocol):
     @property
     def vocabulary(self) -> int:
         """Token ids run from 0 to one less than this."""
+
+    @property
+    def lanes(self) -> int:
+        """How many calls of ``embed`` are worth making at the same time."""
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids per text, with the model's own markers; never truncated."""

@@ -9,14 +9,14 @@ import hashlib
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.jobs import Message, Sampling
-from worker.runtimes.base import Feed, Sampled
+from tasks.jobs import Message, Sampling, Tool
+from worker.runtimes.base import Feed, Sampled, Scored
 from worker.runtimes.echo_tokens import (
     ANSWER,
     CONTENT,
@@ -36,29 +36,21 @@ from worker.runtimes.sampling import check
 _BATCH_TOKENS = 2048
 
 
+_SCORES = 64
+
+
 @dataclass(slots=True)
 class _Slot:
     history: int
     top_logprobs: int | None
     ban_end: bool
-    fed: list[int] = field(default_factory=list)
     reply: list[int] | None = None
     answered: int = 0
-    length: int = 0
 
-    def feed(self, tokens: Sequence[int], context: int) -> None:
-        if not 0 < len(tokens) <= context - self.length:
-            raise ValueError(f"a slot holds 1 to {context} tokens, not {self.length + len(tokens)}")
-        self.length += len(tokens)
-        if self.reply is None:
-            self.fed += tokens
-        else:
-            self.answered += len(tokens)
-
-    def next(self) -> int:
+    def next(self, memory: list[int]) -> int:
         """The reply's token after the ones fed so far."""
         if self.reply is None:
-            self.reply, self.answered = reply(self.fed, self.history)
+            self.reply, self.answered = reply(memory, self.history)
         if self.answered < len(self.reply):
             return self.reply[self.answered]
         if not self.ban_end:
@@ -72,8 +64,13 @@ class EchoChat:
     With ``tokens_per_s`` every ``decode`` takes a token's time, however many slots it advances.
     """
 
-    def __init__(self, *, slots: int, context: int, tokens_per_s: float = 0.0) -> None:
+    def __init__(
+        self, *, slots: int, context: int, tokens_per_s: float = 0.0, guesses: int = 0
+    ) -> None:
+        self._guesses = guesses
         self._slots: list[_Slot | None] = [None] * slots
+        self._memory: list[list[int]] = [[] for _ in range(slots)]
+        self._scored: dict[int, list[Scored]] = {}
         self._context = context
         self._step_s = 1 / tokens_per_s if tokens_per_s else 0.0
         self._due_s = 0.0
@@ -98,7 +95,27 @@ class EchoChat:
         """Token ids run from 0 to one less than this."""
         return VOCABULARY
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
+    @property
+    def guesses(self) -> int:
+        """Most guessed tokens that one feed may hold."""
+        return self._guesses
+
+    @property
+    def scores(self) -> int:
+        """Most tokens that are ``scored`` in one call, over all feeds."""
+        return _SCORES
+
+    @property
+    def opening(self) -> tuple[int, ...]:
+        """Nothing goes before a text."""
+        return ()
+
+    @property
+    def template(self) -> str:
+        """No template: the markup is fixed."""
+        return ""
+
+    def prompt(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:  # noqa: ARG002 (an echo calls nothing)
         """Role and content of every message between markers; at least one is needed."""
         if not messages:
             raise InvalidPrompt("There is no message to echo.")
@@ -129,35 +146,81 @@ class EchoChat:
         top_logprobs: int | None = None,
         ban_end: bool = False,
     ) -> None:
-        """Make an empty ``slot`` ready; ``sampling`` is checked and then ignored."""
+        """Make a closed ``slot`` ready; ``sampling`` is checked and then ignored."""
         if self._slots[slot] is not None:
             raise ValueError(f"slot {slot} is already open")
         check(sampling)
         self._slots[slot] = _Slot(len(history), top_logprobs, ban_end)
+
+    def keep(self, slot: int, tokens: int) -> int:
+        """Cut the slot's memory to its first ``tokens`` tokens; how many are left."""
+        del self._memory[slot][tokens:]
+        return len(self._memory[slot])
+
+    def copy(self, source: int, target: int, tokens: int) -> int:
+        """Give ``target`` the first ``tokens`` tokens of ``source``'s memory."""
+        self._memory[target] = self._memory[source][:tokens]
+        return len(self._memory[target])
 
     def decode(self, feeds: Sequence[Feed]) -> list[Sampled]:
         """Append every feed's tokens to its slot; one ``Sampled`` per feed that asks for one."""
         if sum(len(feed.tokens) for feed in feeds) > _BATCH_TOKENS:
             raise ValueError(f"a batch holds {_BATCH_TOKENS} tokens")
         sampled: list[Sampled] = []
+        self._scored = {}
         for feed in feeds:
-            slot = self._slots[feed.slot]
-            if slot is None:
-                raise ValueError(f"slot {feed.slot} is not open")
-            slot.feed(feed.tokens, self._context)
-            if feed.sample:
-                sampled.append(_sampled(feed.slot, slot.next(), slot.top_logprobs))
+            sampled.extend(self._advance(feed))
         if feeds and self._step_s:
             self._pace()
         return sampled
 
+    def scored(self) -> dict[int, list[Scored]]:
+        """Per slot fed with ``scored`` in the last ``decode``: how likely its tokens were."""
+        return self._scored
+
     def close(self, slot: int) -> None:
-        """Forget the slot's tokens; closing a closed slot does nothing."""
+        """Forget the slot's sampler, not its memory; closing a closed slot does nothing."""
         self._slots[slot] = None
 
     def shutdown(self) -> None:
         """Return all memory; nothing may be called afterwards."""
         self._slots.clear()
+        self._memory.clear()
+
+    def _advance(self, feed: Feed) -> list[Sampled]:
+        slot, memory = self._slots[feed.slot], self._memory[feed.slot]
+        if slot is None:
+            raise ValueError(f"slot {feed.slot} is not open")
+        if feed.mask is not None:
+            raise ValueError("an echo cannot be bent to a grammar: its vocabulary has no end")
+        if not 0 < len(feed.tokens) <= self._context - len(memory):
+            raise ValueError(
+                f"a slot holds 1 to {self._context} tokens, not {len(memory) + len(feed.tokens)}"
+            )
+        certain = len(feed.tokens) - feed.guessed
+        if feed.scored:
+            self._scored[feed.slot] = [
+                Scored(token, -math.log(2) if memory or place else None)
+                for place, token in enumerate(feed.tokens)
+            ]
+        self._append(slot, memory, feed.tokens[:certain])
+        if not feed.sample:
+            return []
+        drawn = [self._drawn(feed, slot, memory)]
+        for guess in feed.tokens[certain:]:
+            if guess != drawn[-1].token:
+                break
+            self._append(slot, memory, (guess,))
+            drawn.append(self._drawn(feed, slot, memory))
+        return drawn
+
+    def _append(self, slot: _Slot, memory: list[int], tokens: Sequence[int]) -> None:
+        memory += tokens
+        if slot.reply is not None:
+            slot.answered += len(tokens)
+
+    def _drawn(self, feed: Feed, slot: _Slot, memory: list[int]) -> Sampled:
+        return _sampled(feed.slot, slot.next(memory), slot.top_logprobs)
 
     def _pace(self) -> None:
         # Due times are summed, so that what the caller does between two steps costs no speed.
@@ -201,6 +264,11 @@ class EchoEmbed:
     def vocabulary(self) -> int:
         """Token ids run from 0 to one less than this."""
         return VOCABULARY
+
+    @property
+    def lanes(self) -> int:
+        """How many calls of ``embed`` are worth making at the same time."""
+        return 2
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids per text between the two markers; never truncated."""

@@ -24,7 +24,12 @@ def load_chat(model: Model) -> ChatRuntime:
     Raises ``LoadFailed`` for a file that cannot be served with the slots and context asked for.
     """
     if model.engine == "echo":
-        return EchoChat(slots=model.slots, context=model.context, tokens_per_s=model.tokens_per_s)
+        return EchoChat(
+            slots=model.slots,
+            context=model.context,
+            tokens_per_s=model.tokens_per_s,
+            guesses=model.speculative,
+        )
     if model.engine != "llama":
         raise LoadFailed(f"{model.name}: the {model.engine} runtime answers no chats")
     path = resolve(model.source)
@@ -42,6 +47,7 @@ def load_chat(model: Model) -> ChatRuntime:
         context=model.context,
         threads=model.threads,
         device=model.device,
+        guesses=model.speculative,
     )
 
 

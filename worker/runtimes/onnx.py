@@ -6,6 +6,10 @@ tokens embedded together differed by 0 (largest component, on AVX-512) from the 
 alone; the tests allow 1e-4. A model with dynamically quantised activations scales them by the whole
 batch and cannot keep that.
 
+A session computes with one thread, and as many batches may be computed at once as the model has
+threads. On two cores that gives 1.12 times the vectors of a session with two threads: nobody waits
+for the slower half of each matrix, least of all while something else uses one of the cores.
+
 A file may point to weights outside itself. ONNX Runtime refuses those that leave the model's
 folder, links included (checked on 1.31; a test holds it to that).
 """
@@ -47,14 +51,18 @@ Vectors = NDArray[np.float32]
 
 
 class OnnxRuntime:
-    """An ``EmbedRuntime`` of an encoder with mean pooling; ``threads`` 0 means all cores."""
+    """An ``EmbedRuntime`` of an encoder with mean pooling.
+
+    ``threads`` is how many batches it computes at once, on a core each; 0 means all cores.
+    """
 
     def __init__(self, path: Path, tokenizer_path: Path, *, context: int, threads: int = 0) -> None:
         self._context = context
         self._tokenizer = _tokenizer(tokenizer_path)
         self._prefix, self._suffix = _markers(self._tokenizer)
         self._vocabulary = self._tokenizer.get_vocab_size(with_added_tokens=True)
-        self._session: Any = _session(path, threads or len(os.sched_getaffinity(0)))
+        self._lanes = threads or len(os.sched_getaffinity(0))
+        self._session: Any = _session(path)
         self._inputs = {each.name for each in self._session.get_inputs()}
         if not {"input_ids", "attention_mask"} <= self._inputs <= _INPUTS:
             raise LoadFailed(f"{path} wants the inputs {sorted(self._inputs)}: no sentence encoder")
@@ -85,6 +93,11 @@ class OnnxRuntime:
     def vocabulary(self) -> int:
         """Token ids run from 0 to one less than this."""
         return self._vocabulary
+
+    @property
+    def lanes(self) -> int:
+        """How many calls of ``embed`` are worth making at the same time."""
+        return self._lanes
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids per text, with the model's own markers; never truncated.
@@ -173,13 +186,11 @@ def _groups(inputs: Sequence[Sequence[int]]) -> list[list[int]]:
     return groups
 
 
-def _session(path: Path, threads: int) -> Any:
+def _session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL_ONLY  # its errors are raised as well as printed
-    # Spinning between two requests takes the cores from the chat models of the same machine.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except _Faults as error:

@@ -2,72 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tasks.errors import ContextLengthExceeded
-from tasks.events import Done, Event, Failed, Finished, Token, is_terminal
-from tasks.jobs import Message, Sampling
-from worker.engine import Engine, Request, Resume
-from worker.engine.engine import Told
-from worker.engine.sequence import check_fits
+from tasks.errors import ContextLengthExceeded, InvalidJob
+from tasks.events import Done, Failed, Finished, Token, is_terminal
+from tasks.jobs import Sampling
+from tests.worker.engine.bench import Bench, Heard
+from worker.engine import Engine, Resume
+from worker.engine.request import check_fits
 from worker.runtimes.base import Feed, Sampled
 from worker.runtimes.echo import EchoChat
 from worker.runtimes.errors import DecodeFailed, LoadFailed
-
-
-class Heard:
-    """What the engine told, by request."""
-
-    def __init__(self) -> None:
-        self.events: dict[str, list[Event]] = defaultdict(list)
-        self._news = threading.Condition()
-
-    def __call__(self, told: Told) -> None:
-        with self._news:
-            for request_id, event in told:
-                self.events[request_id].append(event)
-            self._news.notify_all()
-
-    def wait(self, *request_ids: str, until: Callable[[Event], bool] = is_terminal) -> None:
-        """Wait for an event of each request."""
-        with self._news:
-            assert self._news.wait_for(
-                lambda: all(any(map(until, self.events[name])) for name in request_ids), 20
-            )
-
-    def text(self, request_id: str, index: int = 0) -> str:
-        """The text told of one choice."""
-        told = self.events[request_id]
-        return "".join(e.text for e in told if isinstance(e, Token) and e.index == index)
-
-    def last(self, request_id: str) -> Event:
-        """The last event told."""
-        return self.events[request_id][-1]
-
-
-class Bench:
-    """An engine on an echo runtime of 4 slots."""
-
-    def __init__(self, tokens_per_s: float = 0) -> None:
-        self.runtime = EchoChat(slots=4, context=400, tokens_per_s=tokens_per_s)
-        self.heard = Heard()
-        self.engine = Engine(lambda: self.runtime, self.heard)
-
-    def request(self, name: str, text: str, **changes: Any) -> Request:
-        """A request that is answered with ``text``."""
-        fields: dict[str, Any] = {
-            "id": name,
-            "prompt": tuple(self.runtime.prompt([Message("user", text)])),
-            "sampling": Sampling(),
-            "seed": 1,
-        }
-        return Request(**(fields | changes))
 
 
 @pytest.fixture
@@ -127,7 +75,7 @@ def test_the_context_ends_with_length(bench: Bench) -> None:
     request = bench.request("a", LONG, ignore_eos=True)
     bench.engine.submit(request)
     bench.heard.wait("a")
-    assert bench.heard.events["a"][-2] == Finished(0, "length", 400 - len(request.prompt))
+    assert bench.heard.events["a"][-2] == Finished(0, "length", 400 - len(request.prompts[0]))
 
 
 def test_a_stop_string_ends_with_stop(bench: Bench) -> None:
@@ -274,3 +222,106 @@ def test_what_the_runtime_refuses_fails_that_request_alone(bench: Bench) -> None
     assert isinstance(last, Failed)
     assert last.code == "invalid_value"
     assert bench.heard.text("b") == "answered"
+
+
+def test_a_deadline_ends_a_running_answer(slow: Bench) -> None:
+    """Within a step of its deadline the request fails with its own code, and the slot is free."""
+    slow.engine.submit(slow.request("a", LONG, deadline_s=time.monotonic() + 0.3))
+    slow.heard.wait("a")
+    last = slow.heard.last("a")
+    assert isinstance(last, Failed)
+    assert last.code == "deadline_exceeded"
+    assert slow.heard.text("a")
+    assert slow.engine.busy_slots == {}
+
+
+def test_a_deadline_that_has_passed_costs_no_slot(bench: Bench) -> None:
+    """Nothing is computed for a request that nobody waits for any more."""
+    bench.engine.submit(bench.request("a", LONG, deadline_s=time.monotonic() - 1))
+    bench.heard.wait("a")
+    assert [type(event) for event in bench.heard.events["a"]] == [Failed]
+
+
+def test_more_choices_than_slots_are_refused(bench: Bench) -> None:
+    """They could never begin together."""
+    with pytest.raises(InvalidJob, match="at most 4"):
+        bench.engine.submit(bench.request("a", "x", n=5))
+
+
+class Faulty(EchoChat):
+    """An echo with a slot that computes no numbers."""
+
+    def decode(self, feeds: Sequence[Feed]) -> list[Sampled]:
+        drawn = super().decode(feeds)
+        return [Sampled(each.slot, -1, fault="NaN") if each.slot == 1 else each for each in drawn]
+
+
+def test_a_fault_in_one_slot_ends_that_answer_only() -> None:
+    """Its neighbours in the same batch go on."""
+    bench = Bench(runtime=Faulty(slots=3, context=400))
+    bench.engine.start()
+    for name in "abc":
+        bench.engine.submit(bench.request(name, f"the answer to {name}"))
+    bench.heard.wait(*"abc")
+    bench.engine.stop()
+    failed = [name for name in "abc" if isinstance(bench.heard.last(name), Failed)]
+    assert len(failed) == 1
+    assert all(
+        bench.heard.text(name) == f"the answer to {name}" for name in "abc" if name not in failed
+    )
+
+
+def test_guesses_change_the_speed_and_not_the_answer() -> None:
+    """A text that repeats itself is drawn in fewer steps; the timings count what held."""
+    plain, guessing = Bench(), Bench(runtime=EchoChat(slots=4, context=400, guesses=6))
+    for bench in (plain, guessing):
+        bench.engine.start()
+        bench.engine.submit(bench.request("a", LONG))
+        bench.heard.wait("a")
+        bench.engine.stop()
+    assert guessing.heard.text("a") == plain.heard.text("a") == LONG
+    done = guessing.heard.last("a")
+    assert isinstance(done, Done)
+    assert done.timings is not None
+    assert done.timings.draft_n >= done.timings.draft_accepted_n > 30
+
+
+def test_an_echo_comes_before_the_answer(bench: Bench) -> None:
+    """The prompt's text is told first, without token ids: no attempt continues from it."""
+    bench.engine.submit(bench.request("a", "hello", echo=("the prompt",)))
+    bench.heard.wait("a")
+    first = bench.heard.events["a"][0]
+    assert first == Token(0, (), "the prompt")
+    assert bench.heard.text("a") == "the prompthello"
+
+
+def test_an_echo_alone_draws_nothing(bench: Bench) -> None:
+    """With ``max_tokens`` 0 the echo is the answer, with the likelihood of each token."""
+    request = bench.request("a", "hello", echo=("the prompt",), max_tokens=0, top_logprobs=1)
+    bench.engine.submit(request)
+    bench.heard.wait("a")
+    told, finished, _ = bench.heard.events["a"]
+    assert isinstance(told, Token)
+    assert len(told.logprobs) == len(request.prompts[0])
+    assert told.logprobs[0].logprob is None
+    assert finished == Finished(0, "length", 0)
+
+
+def test_a_resumed_answer_has_no_second_echo(bench: Bench) -> None:
+    """An attempt that logged the echo is continued behind it."""
+    request = bench.request("a", "hello", echo=("the prompt",), resume={0: Resume()})
+    bench.engine.submit(request)
+    bench.heard.wait("a")
+    assert bench.heard.text("a") == "hello"
+
+
+def test_every_prompt_of_a_request_is_answered(bench: Bench) -> None:
+    """Six prompts on four slots: choice i answers prompt i, and the usage adds them up."""
+    texts = [f"prompt number {i}" for i in range(6)]
+    prompts = tuple(bench.request("x", text).prompts[0] for text in texts)
+    bench.engine.submit(bench.request("a", "", prompts=prompts))
+    bench.heard.wait("a")
+    assert [bench.heard.text("a", i) for i in range(6)] == texts
+    done = bench.heard.last("a")
+    assert isinstance(done, Done)
+    assert done.usage.prompt_tokens == sum(map(len, prompts))

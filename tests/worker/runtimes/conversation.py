@@ -26,6 +26,7 @@ def generate(
 ) -> list[int]:
     """The next ``count`` tokens after ``tokens`` and ``history``, or fewer if the answer ends."""
     history = history or []
+    runtime.keep(slot, 0)
     runtime.open(slot, sampling, history, seed=seed, ban_end=ban_end)
     feed, answer = [*tokens, *history], []
     for _ in range(count):
@@ -36,6 +37,19 @@ def generate(
         feed = [sampled.token]
     runtime.close(slot)
     return answer
+
+
+def start(runtime: ChatRuntime, slot: int, tokens: list[int]) -> int:
+    """Open an empty ``slot``, feed ``tokens``, and give the first token of the answer."""
+    runtime.keep(slot, 0)
+    return go_on(runtime, slot, tokens)
+
+
+def go_on(runtime: ChatRuntime, slot: int, tokens: list[int]) -> int:
+    """Open ``slot`` with the memory that it has, feed ``tokens``, and give the next token."""
+    runtime.open(slot, GREEDY, seed=1)
+    (sampled,) = runtime.decode([Feed(slot, tokens, sample=True)])
+    return sampled.token
 
 
 def text(runtime: ChatRuntime, tokens: list[int]) -> str:

@@ -38,6 +38,7 @@ def test_prompt_in_chunks_is_the_same_prompt(chat: ChatRuntime) -> None:
     """A prompt fed in three calls is answered like one fed at once (first tokens; rounding)."""
     tokens = prompt(chat, "Name three primary colors.")
     whole = generate(chat, tokens, count=4)
+    chat.keep(1, 0)
     chat.open(1, GREEDY, seed=1)
     assert chat.decode([Feed(1, tokens[:7], sample=False)]) == []
     assert chat.decode([Feed(1, tokens[7:9], sample=False)]) == []
@@ -52,6 +53,7 @@ def test_interleaved_slots_answer_as_alone(chat: ChatRuntime) -> None:
     prompts = [prompt(chat, question) for question in questions]
     alone = [generate(chat, tokens, count=5) for tokens in prompts]
     for slot in range(3):
+        chat.keep(slot, 0)
         chat.open(slot, GREEDY, seed=slot)
     answers: list[list[int]] = [[], [], []]
     feeds = [Feed(slot, tokens, sample=True) for slot, tokens in enumerate(prompts)]
@@ -73,6 +75,7 @@ def test_results_are_in_the_order_of_the_feeds(chat: ChatRuntime) -> None:
     """One result per feed that asks, in the feeds' order, whatever the slots' numbers."""
     tokens = prompt(chat, "Say hello.")
     for slot in (3, 0, 2):
+        chat.keep(slot, 0)
         chat.open(slot, GREEDY, seed=1)
     sampled = chat.decode(
         [Feed(3, tokens, sample=True), Feed(0, tokens, sample=False), Feed(2, tokens, sample=True)]
@@ -88,8 +91,8 @@ def test_history_continues_the_answer(chat: ChatRuntime) -> None:
     assert generate(chat, tokens, count=2, history=whole[:4]) == whole[4:6]
 
 
-def test_closed_slot_forgets(chat: ChatRuntime) -> None:
-    """A slot opened again answers its new prompt as if it never had another."""
+def test_emptied_slot_forgets(chat: ChatRuntime) -> None:
+    """A slot whose memory was cut to nothing answers as if it never had another prompt."""
     other = generate(chat, prompt(chat, "What is 2+2?"), slot=1)
     generate(chat, prompt(chat, "Name three primary colors."), slot=0)
     assert generate(chat, prompt(chat, "What is 2+2?"), slot=0) == other
@@ -97,6 +100,7 @@ def test_closed_slot_forgets(chat: ChatRuntime) -> None:
 
 def test_misuse_is_refused(chat: ChatRuntime) -> None:
     """Opening twice, feeding a closed slot and feeding past the context are ``ValueError``s."""
+    chat.keep(0, 0)
     chat.open(0, GREEDY, seed=1)
     with pytest.raises(ValueError, match="already open"):
         chat.open(0, GREEDY, seed=1)

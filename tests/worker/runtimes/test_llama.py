@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tasks.jobs import Message, Sampling
@@ -136,15 +137,18 @@ def test_pieces_may_be_half_characters(closed: ChatRuntime) -> None:
 
 def test_token_out_of_range_fails_the_batch_only(closed: ChatRuntime) -> None:
     """An id that the model does not have is ``DecodeFailed``; the runtime goes on."""
+    closed.keep(0, 0)
     closed.open(0, GREEDY, seed=1)
     with pytest.raises(DecodeFailed, match="invalid token"):
         closed.decode([Feed(0, [10**6], sample=True)])
     closed.close(0)
+    closed.keep(0, 0)
     assert generate(closed, prompt(closed, COLORS), count=2)
 
 
 def test_slot_is_fed_once_per_call(closed: ChatRuntime) -> None:
     """Two feeds for one slot are a ``ValueError``, before anything is computed."""
+    closed.keep(0, 0)
     closed.open(0, GREEDY, seed=1)
     with pytest.raises(ValueError, match="once"):
         closed.decode([Feed(0, [5], sample=False), Feed(0, [6], sample=True)])
@@ -154,6 +158,7 @@ def test_every_slot_fills_its_context(closed: ChatRuntime) -> None:
     """All slots can be full at the same time."""
     tokens = (closed.tokenize("the water of the mill ") * 200)[: closed.context]
     for slot in range(closed.slots):
+        closed.keep(slot, 0)
         closed.open(slot, GREEDY, seed=1)
     feeds = [Feed(slot, tokens, sample=True) for slot in range(closed.slots)]
     assert len(tokens) * closed.slots <= closed.batch_tokens
@@ -179,3 +184,30 @@ def test_device_must_be_in_the_build(smollm2_path: Path) -> None:
         pytest.skip("this build of llama.cpp has a GPU")
     with pytest.raises(LoadFailed, match="knows only the cpu"):
         LlamaRuntime(smollm2_path, slots=1, context=64, device="cuda:0")
+
+
+def test_a_mask_is_kept(closed: ChatRuntime) -> None:
+    """Only what the mask allows is drawn, greedily and at any temperature."""
+    words = [closed.tokenize(word)[0] for word in (" water", " stone")]
+    mask = np.zeros(closed.vocabulary, dtype=np.bool_)
+    mask[words] = True
+    for sampling in (GREEDY, Sampling(), Sampling(top_k=40), Sampling(presence_penalty=1)):
+        closed.keep(0, 0)
+        closed.open(0, sampling, seed=4)
+        (drawn,) = closed.decode([Feed(0, prompt(closed, COLORS), sample=True, mask=mask)])
+        closed.close(0)
+        assert drawn.token in words
+
+
+def test_a_short_list_draws_like_the_whole_vocabulary(closed: ChatRuntime) -> None:
+    """Top-k from the likeliest few gives what a chain over all tokens gives, seed by seed.
+
+    A penalty that is too small to change anything makes the chain look at all of them.
+    """
+    tokens = prompt(closed, "Write a story.")
+    for seed in range(5):
+        few = Sampling(temperature=1.2, top_k=40, top_p=0.95)
+        everything = Sampling(temperature=1.2, top_k=40, top_p=0.95, presence_penalty=1e-7)
+        assert generate(closed, tokens, few, seed=seed) == generate(
+            closed, tokens, everything, seed=seed
+        )

@@ -41,10 +41,10 @@ class Batch:
         self.used = 0
         self.outputs = []
 
-    def add(self, slot: int, tokens: Sequence[int], position: int, *, sample: bool) -> None:
-        """Append ``tokens`` to ``slot`` from ``position`` on; ``sample`` asks for logits after.
+    def add(self, slot: int, tokens: Sequence[int], position: int, *, outputs: int) -> None:
+        """Append ``tokens`` to ``slot`` from ``position`` on, with logits after the last few.
 
-        Raises ``ValueError`` when they do not fit.
+        ``outputs`` says after how many. Raises ``ValueError`` when they do not fit.
         """
         start, stop = self.used, self.used + len(tokens)
         if stop > self._size:
@@ -57,9 +57,9 @@ class Batch:
             self._tokens[start:stop] = tokens
             np.add(self._ramp[: stop - start], position, out=self._positions[start:stop])
             self._slot_of[start:stop] = self._addresses[slot]
-        if sample:
-            self._outputs[stop - 1] = 1
-            self.outputs.append(stop - 1)
+        if outputs:
+            self._outputs[stop - outputs : stop] = 1
+            self.outputs.extend(range(stop - outputs, stop))
         self.used = stop
         self.handle.n_tokens = stop
 

@@ -26,10 +26,15 @@ def view(context: llama_cpp.llama_context_p, rows: int, vocabulary: int) -> Rows
     return np.frombuffer(memoryview(buffer), dtype=np.float32).reshape(rows, vocabulary)
 
 
-def require_numbers(rows: Rows) -> None:
-    """Raise ``DecodeFailed`` when a logit is NaN or infinite: drawing from those is undefined."""
-    if not np.isfinite(rows.max(axis=1)).all():  # a NaN anywhere is also the maximum
-        raise DecodeFailed("the model computed logits that are no numbers: its file is damaged")
+def fault(row: Rows) -> str | None:
+    """What is wrong with the logits when one is NaN or infinite: drawing from those is undefined.
+
+    Minus infinity passes: it is how a model's own graph forbids a token.
+    """
+    peak = row.max()  # NaN when there is one anywhere
+    if np.isfinite(peak):
+        return None
+    return "the model computed logits that are no numbers: its file is damaged"
 
 
 def logprobs(row: Rows, token: int, top: int) -> tuple[float, tuple[tuple[int, float], ...]]:

@@ -12,8 +12,12 @@ import math
 from collections.abc import Sequence
 
 import llama_cpp
+import numpy as np
+from numpy.typing import NDArray
 
 from tasks.jobs import Sampling
+from worker.runtimes.llama.candidates import Candidates
+from worker.runtimes.llama.logits import Rows
 from worker.runtimes.llama.vocabulary import Vocabulary
 from worker.runtimes.sampling import GREEDY_BELOW, check
 
@@ -36,13 +40,13 @@ class Chain:
     ) -> None:
         check(sampling)
         biases = _biases(sampling, vocabulary, ban_end=ban_end)
+        self._biased = np.fromiter(biases.keys(), dtype=np.int32)
+        self._bias = np.fromiter(biases.values(), dtype=np.float32)
         params = llama_cpp.llama_sampler_chain_default_params()
         params.no_perf = True
         self.handle = llama_cpp.llama_sampler_chain_init(params)
-        if biases:
-            entries = [llama_cpp.llama_logit_bias(*entry) for entry in biases.items()]
-            array = (llama_cpp.llama_logit_bias * len(entries))(*entries)
-            self._add(llama_cpp.llama_sampler_init_logit_bias(vocabulary.size, len(entries), array))
+        # How many of the likeliest tokens the chain looks at; penalties change which those are.
+        self._keeps = 0
         if _penalizes(sampling):
             self._add(
                 llama_cpp.llama_sampler_init_penalties(
@@ -53,6 +57,8 @@ class Chain:
                     sampling.presence_penalty,
                 )
             )
+        else:
+            self._keeps = 1 if sampling.temperature < GREEDY_BELOW else sampling.top_k
         if sampling.temperature < GREEDY_BELOW:
             self._add(llama_cpp.llama_sampler_init_greedy())
         else:
@@ -60,9 +66,17 @@ class Chain:
         for token in history:
             llama_cpp.llama_sampler_accept(self.handle, token)
 
-    def draw(self, context: llama_cpp.llama_context_p, row: int) -> int:
-        """The next token, from the logits at place ``row`` of the batch just computed."""
-        return int(llama_cpp.llama_sampler_sample(self.handle, context, row))
+    def draw(self, row: Rows, candidates: Candidates, mask: NDArray[np.bool_] | None) -> int:
+        """The next token, from one row of logits, which is changed on the way."""
+        if mask is not None:
+            row[~mask] = -math.inf
+        if self._biased.size:
+            row[self._biased] += self._bias
+        chosen = candidates.fill(row, self._keeps)
+        llama_cpp.llama_sampler_apply(self.handle, ctypes.byref(chosen))
+        token = int(chosen.data[chosen.selected].id)
+        llama_cpp.llama_sampler_accept(self.handle, token)
+        return token
 
     def close(self) -> None:
         """Free the chain and its samplers; it cannot be used afterwards."""

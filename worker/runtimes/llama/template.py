@@ -17,7 +17,7 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from tasks.jobs import Message
+from tasks.jobs import Message, Tool
 from worker.runtimes.errors import InvalidPrompt, LoadFailed
 
 CHATML = (
@@ -27,6 +27,8 @@ CHATML = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 """For files without a template: the format that most small models have seen."""
+
+Turns = list[dict[str, Any]]
 
 _FIXED_CHARS = 64 * 1024
 _CHARS_PER_CHAR = 8
@@ -66,19 +68,23 @@ class ChatTemplate:
         except TemplateError as error:
             raise LoadFailed(f"the model's chat template cannot be compiled: {error}") from error
 
-    def render(self, messages: Sequence[Message]) -> str:
+    def render(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> str:
         """The conversation as text that ends where the answer begins.
 
         Raises ``InvalidPrompt`` when the template refuses the messages, or writes far more than
         it was given.
         """
-        turns = [_turn(message) for message in messages]
-        most = _FIXED_CHARS + _CHARS_PER_CHAR * sum(len(m.role) + len(m.content) for m in messages)
+        return self.render_turns(turns_of(messages), functions_of(tools))
+
+    def render_turns(self, turns: Turns, functions: Turns) -> str:
+        """The same for what ``turns_of`` and ``functions_of`` made."""
+        # Indented as far as a template may indent it.
+        most = _FIXED_CHARS + _CHARS_PER_CHAR * len(_to_json([turns, functions], indent=4))
         parts: list[str] = []
         length = 0
         try:
             for part in self._template.generate(
-                messages=turns, add_generation_prompt=True, tools=None, documents=None
+                messages=turns, add_generation_prompt=True, tools=functions or None, documents=None
             ):
                 parts.append(part)
                 length += len(part)
@@ -92,11 +98,56 @@ class ChatTemplate:
         return "".join(parts)
 
 
-def _turn(message: Message) -> dict[str, str]:
-    turn = {"role": message.role, "content": message.content}
+def turns_of(messages: Sequence[Message]) -> Turns:
+    """The messages in the shape that templates expect: arguments of calls are no text there.
+
+    Raises ``InvalidPrompt`` for arguments that are no JSON.
+    """
+    return [_turn(message) for message in messages]
+
+
+def functions_of(tools: Sequence[Tool]) -> Turns:
+    """The tools in the shape that templates expect, which is that of OpenAI's API."""
+    return [_function(tool) for tool in tools]
+
+
+def _turn(message: Message) -> dict[str, Any]:
+    turn: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.name is not None:
         turn["name"] = message.name
+    if message.tool_calls:
+        turn["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {
+                    "name": call.name,
+                    "arguments": _parsed(call.arguments, f"The arguments of {call.name}"),
+                },
+            }
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id is not None:
+        turn["tool_call_id"] = message.tool_call_id
     return turn
+
+
+def _function(tool: Tool) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "function": {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": _parsed(tool.parameters, f"The parameters of {tool.name}"),
+        },
+    }
+
+
+def _parsed(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidPrompt(f"{what} are no JSON: {error}") from error
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -1,0 +1,128 @@
+"""One step of the loop: what is fed, what is drawn, and what follows from it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence as List
+from dataclasses import dataclass, field
+
+from tasks.errors import ModelFailed, TaskError
+from tasks.events import Finished, Token
+from worker.engine.pace import Pace
+from worker.engine.plan import Pending, Share, plan
+from worker.engine.sequence import Sequence
+from worker.engine.slots import Slots
+from worker.runtimes.base import ChatRuntime, Feed, Sampled
+
+
+@dataclass(slots=True)
+class Happened:
+    """What a step led to; ``finished`` and ``failed`` still have their slots."""
+
+    events: list[tuple[Sequence, Token | Finished]] = field(default_factory=list)
+    finished: list[Sequence] = field(default_factory=list)
+    failed: list[tuple[Sequence, TaskError]] = field(default_factory=list)
+
+
+class Step:
+    """Advances all that run by one call of the runtime; kept between steps for the pace.
+
+    ``fed`` are the slots of the last batch, also when computing it failed.
+    """
+
+    def __init__(self, runtime: ChatRuntime, slots: Slots) -> None:
+        self._runtime = runtime
+        self._slots = slots
+        self._pace = Pace()
+        self.fed: list[int] = []
+
+    def run(self) -> Happened:
+        """Feed, draw, and take what was drawn; raises the runtime's ``DecodeFailed``."""
+        happened = Happened()
+        feeds = self._feeds(happened)
+        self.fed = [feed.slot for feed in feeds]
+        if not feeds:
+            return happened
+        began_s = time.perf_counter()
+        drawn = self._runtime.decode(feeds)
+        self._measure(feeds, 1000 * (time.perf_counter() - began_s))
+        self._remember(feeds, drawn, happened)
+        self._take(drawn, happened)
+        return happened
+
+    def _feeds(self, happened: Happened) -> list[Feed]:
+        running = list(self._slots)
+        waiting = [Pending(s.slot, len(s.pending), s.generating) for s in running]
+        answers = sum(entry.generating for entry in waiting)
+        prompts = [entry.tokens for entry in waiting if not entry.generating]
+        feeds: list[Feed] = []
+        scores_left = self._runtime.scores
+        for share in plan(waiting, self._pace.prompt_tokens(answers, prompts)):
+            sequence = self._slots.running[share.slot]
+            try:
+                feed = self._feed(sequence, share, scores_left)
+            except TaskError as error:
+                happened.failed.append((sequence, error))
+                continue
+            if feed.scored:
+                scores_left -= len(feed.tokens)
+            if feed.tokens:
+                feeds.append(feed)
+        return feeds
+
+    def _feed(self, sequence: Sequence, share: Share, scores_left: int) -> Feed:
+        count = min(share.tokens, scores_left) if sequence.scoring else share.tokens
+        tokens = tuple(sequence.pending[:count])
+        draws = count == len(sequence.pending) and sequence.limit > 0
+        mask = sequence.constraint.mask() if draws and sequence.constraint else None
+        guesses = sequence.guess(self._runtime.guesses) if draws else ()
+        sequence.guessed += len(guesses)
+        return Feed(
+            share.slot,
+            tokens + guesses,
+            draws,
+            mask=mask,
+            guessed=len(guesses),
+            scored=sequence.scoring,
+        )
+
+    def _remember(self, feeds: List[Feed], drawn: List[Sampled], happened: Happened) -> None:
+        """Bring the slots' memories and the sequences up to what was computed."""
+        held = {feed.slot: -1 for feed in feeds}
+        for token in drawn:
+            held[token.slot] += 1
+        scores = self._runtime.scored()
+        for feed in feeds:
+            sequence = self._slots.running[feed.slot]
+            certain = len(feed.tokens) - feed.guessed
+            sequence.guesses_held += max(held[feed.slot], 0)
+            self._slots.feed(feed.slot, feed.tokens[: certain + max(held[feed.slot], 0)])
+            events = sequence.fed(certain, scores.get(feed.slot, ()), self._runtime)
+            happened.events.extend((sequence, event) for event in events)
+            if sequence.finished is not None:
+                happened.finished.append(sequence)
+
+    def _take(self, drawn: List[Sampled], happened: Happened) -> None:
+        for token in drawn:
+            sequence = self._slots.running[token.slot]
+            if sequence.finished is not None:
+                continue  # drawn after a guess that ended the answer
+            if token.fault is not None:
+                error = ModelFailed("The model could not compute this request.")
+                happened.failed.append((sequence, error))
+                continue
+            try:
+                events = sequence.take(self._runtime, token)
+            except TaskError as error:
+                happened.failed.append((sequence, error))
+                continue
+            happened.events.extend((sequence, event) for event in events)
+            if sequence.finished is not None:
+                happened.finished.append(sequence)
+
+    def _measure(self, feeds: List[Feed], took_ms: float) -> None:
+        answers = sum(self._slots.running[feed.slot].generating for feed in feeds)
+        prompts = sum(
+            len(feed.tokens) for feed in feeds if not self._slots.running[feed.slot].generating
+        )
+        self._pace.measured(answers, prompts, took_ms)
