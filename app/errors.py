@@ -50,7 +50,7 @@ def _task_error(error: TaskError) -> Response:
     response = respond(body_of(error), status_of(error))
     if isinstance(error, NOT_AGAIN):
         response.headers["x-should-retry"] = "false"
-    if isinstance(error, task_errors.QueueUnavailable):
+    if response.status_code == 503:
         response.headers["Retry-After"] = RETRY_AFTER_S
     return response
 

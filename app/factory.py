@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, g
 
 from app import errors
-from app.routes import chat, embeddings, health, models
+from app.routes import chat, completions, embeddings, health, models, tokens
 from app.services import Services
 from app.settings import ApiSettings
 from tasks.catalog import load_catalog
@@ -24,8 +24,8 @@ def build(settings: ApiSettings | None, gateway: Gateway | None) -> Flask:
     app.extensions["services"] = Services(settings, gateway)
     app.before_request(_name_the_job)
     app.after_request(_add_request_id)
-    for blueprint in (chat.routes, embeddings.routes, models.routes, health.routes):
-        app.register_blueprint(blueprint)
+    for family in (chat, completions, embeddings, tokens, models, health):
+        app.register_blueprint(family.routes)
     errors.register(app)
     return app
 

@@ -1,8 +1,4 @@
-"""Questions to a model's worker: would it take this job? Answered while it generates.
-
-Celery's remote control carries the question. Its prompt stays out of it, for it is a broadcast:
-the job lies under a key of its own for a few seconds, and the command names the key.
-"""
+"""Questions to a model's worker (``tasks.questions``): it answers while it generates."""
 
 from __future__ import annotations
 
@@ -12,14 +8,11 @@ import structlog
 from celery import Celery
 from kombu.pidbox import Mailbox
 
-from tasks import jobs
 from tasks.errors import from_code
-from tasks.jobs import ChatJob
 from tasks.ledger import Ledger
+from tasks.questions import QUESTION_TTL_MS
 
 log = structlog.get_logger(__name__)
-
-QUESTION_TTL_MS = 10_000
 
 
 class Questions:
@@ -33,28 +26,35 @@ class Questions:
         self._celery = celery
         self._ledger = ledger
         self._timeout_s = timeout_s
+        self._ttl_ms = max(QUESTION_TTL_MS, int(timeout_s * 1_000))
 
-    def ask(self, job: ChatJob, node: str) -> None:
-        """Have ``node`` look at ``job``; raises its refusal.
-
-        Without an answer in time nothing is raised: a refusal then comes as the job's last event.
-        """
+    def ask(self, node: str, command: str, question_id: str, question: bytes) -> bytes | None:
+        """What ``node`` answers; raises its refusal. None when no answer came in time."""
         try:
-            answers = self._call(job, node)
-        except Exception as error:  # noqa: BLE001 - the lane may fail in any way; the job goes on
-            log.warning("prompt not checked", job=job.id, error=type(error).__name__)
-            return
-        for answer in answers:
-            if "code" in answer:
-                raise from_code(answer["code"], answer["message"], answer["param"])
+            reply = self._call(node, command, question_id, question)
+            answer = self._take_away(question_id)
+        except Exception as error:  # noqa: BLE001 - the lane may fail in any way; no answer then
+            log.warning("no answer", command=command, job=question_id, error=type(error).__name__)
+            return None
+        if "code" in reply:
+            raise from_code(reply["code"], reply["message"], reply["param"])
+        if not reply.get("answered"):
+            log.warning("no answer", command=command, job=question_id, reply=reply.get("error"))
+            return None
+        return answer
 
-    def _call(self, job: ChatJob, node: str) -> list[dict[str, Any]]:
-        key = self._ledger.keys.question(job.id)
-        self._ledger.redis.set(key, jobs.encode(job), px=QUESTION_TTL_MS)
+    def _call(self, node: str, command: str, question_id: str, question: bytes) -> dict[str, Any]:
+        key = self._ledger.keys.question(question_id)
+        self._ledger.redis.set(key, question, px=self._ttl_ms)
         with self._celery.connection_for_write() as connection:
             mailbox: Any = Mailbox("celery", type="fanout", accept=["json"], serializer="json")
             replies = mailbox(connection).call(
-                [node], "check_prompt", {"question": job.id}, timeout=self._timeout_s
+                [node], command, {"question": question_id}, timeout=self._timeout_s
             )
-        self._ledger.redis.delete(key)
-        return [answer for reply in replies or () for answer in reply.values()]
+        answers = [answer for reply in replies or () for answer in reply.values()]
+        return answers[0] if answers and isinstance(answers[0], dict) else {}
+
+    def _take_away(self, question_id: str) -> bytes | None:
+        # What nobody asks for any more must not be answered either: the key goes in any case.
+        taken: bytes | None = self._ledger.redis.getdel(self._ledger.keys.question(question_id))
+        return taken

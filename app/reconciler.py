@@ -1,7 +1,8 @@
 """The reconciler: makes good what a death left behind. One is elected among all keepers.
 
 Every round, per queue: orphans (running, lease over) return to waiting or become dead letters;
-tickets are published until there are as many as waiting jobs. And jobs whose listener died are
+tickets are published until there are as many as waiting jobs (or enough of them, where a handler
+claims until nothing waits). And jobs whose listener died are
 cancelled. Each step is safe to repeat, and to do twice at once.
 """
 
@@ -100,6 +101,5 @@ class Reconciler:
             self._ledger.forget_listener(job_id)
 
     def _make_good_tickets(self, queue: str) -> None:
-        missing = self._ledger.waiting(queue) - self._ledger.tickets(queue)
-        for _ in range(min(missing, TICKETS_A_ROUND)):
+        for _ in range(min(self._ledger.missing_tickets(queue), TICKETS_A_ROUND)):
             publish_ticket(self._celery, queue, "made-good")

@@ -1,4 +1,4 @@
-"""What the routes share: the gateway, the settings, and the question whether a prompt fits."""
+"""What the routes share: the gateway, the settings, and what a model's worker is asked."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from typing import cast
 
 from flask import current_app
 
-from app.openai.chat import prompt_bytes
+from app.openai.errors import ModelUnavailable
+from app.openai.sizes import most_tokens
 from app.questions import Questions
 from app.settings import ApiSettings
+from tasks import jobs, questions
+from tasks.catalog import Model
 from tasks.gateway import Gateway
-from tasks.jobs import ChatJob, Job
+from tasks.jobs import ChatJob, CompletionJob, EmbedJob, Job
+from tasks.questions import Answer, Question
 from tasks.subscription import Subscription
-
-# A token covers at least one byte, so a prompt has at most as many tokens as bytes, plus what
-# the chat template puts around the conversation and around each message.
-TEMPLATE_TOKENS = 64
-MESSAGE_TOKENS = 16
 
 
 class Services:
@@ -28,25 +27,41 @@ class Services:
         self._questions = Questions(gateway.celery, gateway.ledger, settings.check_timeout_s)
 
     def submit(self, job: Job) -> Subscription:
-        """Enqueue ``job`` after making sure, where that is cheap, that its model can take it."""
-        if isinstance(job, ChatJob) and not self._fits_outright(job):
-            self._ask_a_worker(job)
+        """Enqueue ``job`` after making sure that its model can take it, where it may not."""
+        if not isinstance(job, EmbedJob):
+            model = self.gateway.catalog.find(job.model)
+            # Without an answer the job is accepted, and a refusal comes as its last event.
+            if only_a_worker_knows(job, model) and (node := self._ready_node(model)):
+                self._questions.ask(node, "check_prompt", job.id, jobs.encode(job))
         return self.gateway.submit(job)
 
-    def _fits_outright(self, job: ChatJob) -> bool:
-        if job.sampling.logit_bias:
-            return False  # Only the worker knows which token ids the model has.
-        context = self.gateway.catalog.find(job.model).context
-        most = prompt_bytes(job) + TEMPLATE_TOKENS + MESSAGE_TOKENS * len(job.messages)
-        return most + (job.max_tokens or 1) <= context
+    def ask(self, model: Model, question_id: str, question: Question) -> Answer:
+        """What a worker of ``model`` says about tokens; ``ModelUnavailable`` when none does."""
+        node = self._ready_node(model)
+        if node is None:
+            raise ModelUnavailable(f"No worker of the model {model.name!r} is ready.")
+        answer = self._questions.ask(node, "tokenize", question_id, questions.encode(question))
+        if answer is None:
+            raise ModelUnavailable(
+                f"The worker of the model {model.name!r} did not answer in time."
+            )
+        return questions.decode_answer(answer)
 
-    def _ask_a_worker(self, job: ChatJob) -> None:
-        reports = self.gateway.roster.workers(self.gateway.catalog.find(job.model).queue)
-        for report in reports.values():
-            if report.state == "ready":
-                self._questions.ask(job, report.node)
-                return
-        # Nobody to ask: the job is accepted, and a refusal comes as its last event.
+    def _ready_node(self, model: Model) -> str | None:
+        reports = self.gateway.roster.workers(model.queue).values()
+        return next((report.node for report in reports if report.state == "ready"), None)
+
+
+def only_a_worker_knows(job: ChatJob | CompletionJob, model: Model) -> bool:
+    """Whether the job's model could refuse it: for its length, its form, or ids that it lacks."""
+    if job.form or job.sampling.logit_bias:
+        return True
+    if isinstance(job, CompletionJob):
+        unknown = bool(job.tokens)
+    else:
+        # A template writes calls in its own way, and escapes what is in them.
+        unknown = bool(job.tools) or any(message.tool_calls for message in job.messages)
+    return unknown or most_tokens(job) > model.context
 
 
 def services() -> Services:

@@ -20,7 +20,7 @@ class ApiSettings(QueueSettings):
         5.0, gt=0, description="Silence after which a stream sends a comment to stay alive."
     )
     check_timeout_s: float = Field(
-        2.0, gt=0, description="Longest wait for a worker to check a long prompt."
+        5.0, gt=0, description="Longest wait for a worker to check a prompt or a form."
     )
     shutdown_s: float = Field(
         4.0, gt=0, description="How long open requests may finish when the API is stopped."

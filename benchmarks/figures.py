@@ -45,12 +45,18 @@ def ratio(samples: Sequence[Sample], base: Sequence[Sample], metric: str) -> Spr
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One answer of a model: seconds on one clock, and how many tokens it has."""
+    """One answer of a model: seconds on one clock, and how many tokens it has.
+
+    Of ``drafted`` guessed tokens ``accepted`` held.
+    """
 
     started_s: float
     first_s: float
     ended_s: float
     tokens: int
+    prompt_tokens: int = 0
+    drafted: int = 0
+    accepted: int = 0
 
 
 def tokens_per_s(answers: Sequence[Answered]) -> float:

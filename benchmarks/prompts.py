@@ -1,28 +1,47 @@
-"""What is asked: the same of every contender."""
+"""What is asked: of the same kind for every contender, and new every time where memory helps."""
 
 from __future__ import annotations
 
-import json
+import random
+import secrets
 
 from tasks.jobs import ChatJob, Message, Sampling, new_id
 
 CHAT_MODEL = "smollm2-135m"
 ONE_THREAD_MODEL = "smollm2-135m-1-thread"
+LOOKUP_MODEL = "smollm2-135m-lookup"
 TWIN = "-twin"
 EMBED_MODEL = "minilm-l6"
 ECHO_MODEL = "echo"
 
-STREAMS = (1, 8)
+STREAMS = (1, 8, 16, 32)
+LAYER_STREAMS = (1, 8)
 NEW_TOKENS = 128
+# Where many streams run, the whole takes long enough with shorter answers.
+CROWD_TOKENS = 64
+CROWD_ABOVE = 8
 WARM_UP_TOKENS = 16
 # Where two models generate at once, which may be a hundred times slower.
 TWIN_TOKENS = 16
 
 # Short enough to be three tokens of the echo model.
 ECHO_TEXT = "Hi, mill!"
-EMBED_TEXTS = 256
+
+SAMPLING = Sampling(temperature=0.8, top_k=40, top_p=0.95)
 
 _SUBJECTS = ("mill", "river", "storm", "harbour", "violin", "forest", "railway", "lighthouse")
+# Each is one token of the chat model, with the blank before it.
+_WORDS = (
+    "water stone bridge winter summer garden letter window market morning evening captain doctor",
+    "teacher island mountain village castle silver golden broken silent ancient narrow heavy",
+    "bright gentle hungry wooden distant empty secret winds corn bread road wheel horse sheep",
+    "keeper sailor farmer king queen table candle mirror basket hammer copper iron paper ink",
+)
+
+
+def new_tokens(streams: int) -> int:
+    """Tokens of each answer when so many streams run."""
+    return NEW_TOKENS if streams <= CROWD_ABOVE else CROWD_TOKENS
 
 
 def conversation(number: int) -> tuple[Message, ...]:
@@ -31,62 +50,42 @@ def conversation(number: int) -> tuple[Message, ...]:
     return (Message("user", f"Write a long story about a {subject}, told by its keeper."),)
 
 
-def chat_jobs(streams: int, tokens: int = NEW_TOKENS) -> list[ChatJob]:
+def chat_jobs(streams: int, tokens: int | None = None) -> list[ChatJob]:
     """One job per stream; at one stream two, one after the other, for a steadier figure."""
     return [
         ChatJob(
             id=new_id(),
             model=CHAT_MODEL,
             messages=conversation(number),
-            sampling=Sampling(temperature=0.8, top_k=40, top_p=0.95, seed=number),
-            max_tokens=tokens,
+            sampling=Sampling(
+                temperature=SAMPLING.temperature,
+                top_k=SAMPLING.top_k,
+                top_p=SAMPLING.top_p,
+                seed=number,
+            ),
+            max_tokens=tokens or new_tokens(streams),
             ignore_eos=True,
+            cache_prompt=False,
         )
         for number in range(max(streams, 2))
     ]
 
 
-def chat_bodies(streams: int, model: str = CHAT_MODEL, tokens: int = NEW_TOKENS) -> list[str]:
-    """The same jobs as requests for streams."""
+def new_seed() -> int:
+    """A seed for one answer."""
+    return secrets.randbits(31)
+
+
+def new_words(number: int) -> str:
+    """Words that nobody has seen in this order, from the first on: so many tokens."""
+    draw = random.Random(secrets.randbits(64))
+    return " ".join(draw.choices(" ".join(_WORDS).split(), k=number))
+
+
+def new_texts(number: int) -> list[str]:
+    """Sentences of some 28 tokens, no two alike, and none as any time before."""
     return [
-        json.dumps(
-            {
-                "model": model,
-                "messages": [{"role": m.role, "content": m.content} for m in job.messages],
-                "temperature": job.sampling.temperature,
-                "top_k": job.sampling.top_k,
-                "top_p": job.sampling.top_p,
-                "seed": job.sampling.seed,
-                "max_tokens": tokens,
-                "ignore_eos": True,
-                "stream": True,
-                "stream_options": {"include_usage": True},
-            }
-        )
-        for job in chat_jobs(streams)
+        f"The {_SUBJECTS[index % len(_SUBJECTS)]} number {index} stands where the {words} "
+        "meets the water, and nobody who lives there knows who built it."
+        for index, words in enumerate(new_words(4) for _ in range(number))
     ]
-
-
-def echo_body(*, stream: bool) -> str:
-    """A request that costs no computing."""
-    return json.dumps(
-        {
-            "model": ECHO_MODEL,
-            "messages": [{"role": "user", "content": ECHO_TEXT}],
-            "stream": stream,
-        }
-    )
-
-
-def texts(number: int = EMBED_TEXTS) -> list[str]:
-    """Sentences of some 20 tokens, no two alike."""
-    return [
-        f"The {_SUBJECTS[index % len(_SUBJECTS)]} number {index} stands where the old road meets"
-        " the water, and nobody knows who built it."
-        for index in range(number)
-    ]
-
-
-def embed_body(inputs: list[str]) -> str:
-    """A request as OpenAI's own client sends it: vectors as base64."""
-    return json.dumps({"model": EMBED_MODEL, "input": inputs, "encoding_format": "base64"})

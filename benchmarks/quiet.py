@@ -33,11 +33,11 @@ class Taken:
 class Watch:
     """Started before a contender runs, read after it has ended."""
 
-    def __init__(self, stack_pids: Sequence[int]) -> None:
-        self._pids = stack_pids
+    def __init__(self, server_pids: Sequence[int]) -> None:
+        self._pids = server_pids
         self._began_s = time.monotonic()
         self._busy_s = busy_s()
-        self._own_s = own_s(stack_pids)
+        self._own_s = own_s(server_pids)
 
     def read(self) -> Taken:
         """What was taken since the start."""
@@ -48,9 +48,9 @@ class Watch:
         return Taken(share, os.getloadavg()[0])
 
 
-def wait_until_idle() -> float:
-    """Wait, within reason, until nothing computes; the busy share that was seen last."""
-    give_up_at = time.monotonic() + IDLE_WAIT_S
+def wait_until_idle(most_s: float = IDLE_WAIT_S) -> float:
+    """Wait, for ``most_s`` at most, until nothing computes; the busy share that was seen last."""
+    give_up_at = time.monotonic() + most_s
     while True:
         before_s, began_s = busy_s(), time.monotonic()
         time.sleep(_LOOK_S)

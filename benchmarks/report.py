@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.figures import Sample, Spread, ratio, spread, values_of
-from benchmarks.measurements import Measurement, Metric
+from benchmarks.measurement import Measurement, Metric
 from benchmarks.quiet import Taken
 from benchmarks.rounds import Outcome
 
@@ -55,12 +55,13 @@ def quietness(taken: Sequence[Taken], repeated: int) -> str:
 
 
 def markdown(outcome: Outcome, when: str) -> str:
-    """What and how, the table, the machine's quiet."""
+    """What and how, the table, what it lacks, the machine's quiet."""
     measurement = outcome.measurement
     lines = [header(measurement), ["---"] * (len(measurement.metrics) + 1), *rows(outcome)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     quiet = quietness(outcome.taken, outcome.repeated)
-    return f"{measurement.how}\n\n{table}\n\nMeasured {when}. {quiet}"
+    lacks = "".join(f" {sentence}" for sentence in measurement.lacks)
+    return f"{measurement.how}\n\n{table}\n\nMeasured {when}. {quiet}{lacks}"
 
 
 def facts_table(facts: Sequence[tuple[str, str]]) -> str:
@@ -73,11 +74,22 @@ def marks(name: str) -> tuple[str, str]:
     return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
 
 
+def section(page: str, name: str) -> str:
+    """What stands between the marks of ``name``; raises ``ValueError`` where there are none."""
+    return _around(page, name)[1].strip()
+
+
 def replaced(page: str, name: str, text: str) -> str:
     """``page`` with what stands between the marks of ``name`` replaced by ``text``."""
     begin, end = marks(name)
+    head, _, tail = _around(page, name)
+    return f"{head}{begin}\n\n{text}\n\n{end}{tail}"
+
+
+def _around(page: str, name: str) -> tuple[str, str, str]:
+    begin, end = marks(name)
     head, found, rest = page.partition(begin)
-    _, closed, tail = rest.partition(end)
+    inside, closed, tail = rest.partition(end)
     if not found or not closed:
         raise ValueError(f"the page has no {begin} ... {end}")
-    return f"{head}{begin}\n\n{text}\n\n{end}{tail}"
+    return head, inside, tail

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from benchmarks.figures import Sample
-from benchmarks.measurements import Contender, Measurement
-from benchmarks.quiet import Taken, Watch, wait_until_idle
-from benchmarks.stack import Setup, Stack, running
+from benchmarks.measurement import Contender, Measurement
+from benchmarks.quiet import IDLE_WAIT_S, Taken, Watch, wait_until_idle
+from benchmarks.server import Place, Server
 
 REPEATS = 2
 
@@ -26,28 +26,35 @@ class Outcome:
 
 
 class Bench:
-    """The stacks that are up, and the rounds on them.
+    """The servers that are up, and the rounds on them.
 
-    1. Entered, it starts a stack for every setup that some contender wants.
+    1. Entered, it starts a server for every place that some contender wants.
     2. ``round`` runs every contender of a measurement once and adds to its outcome.
     3. Left, it stops what it started.
+
+    With ``patient`` it waits for an idle machine, and measures again what others disturbed.
     """
 
-    def __init__(self, measurements: Sequence[Measurement], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, measurements: Sequence[Measurement], say: Callable[[str], None], *, patient: bool
+    ) -> None:
         self.outcomes = [Outcome(measurement) for measurement in measurements]
         self._say = say
-        self._stacks = ExitStack()
-        self._up: dict[Setup, Stack] = {}
+        self._idle_wait_s, self._repeats = (IDLE_WAIT_S, REPEATS) if patient else (0.0, 0)
+        self._servers = ExitStack()
+        self._up: dict[Place, Server] = {}
 
     def __enter__(self) -> Self:
-        wanted = [each.setup for o in self.outcomes for each in o.measurement.contenders]
-        for setup in dict.fromkeys(wanted):
-            self._say("starting a stack: " + " ".join([setup.models, *map("=".join, setup.extra)]))
-            self._up[setup] = self._stacks.enter_context(running(setup))
+        wanted = [each.place for o in self.outcomes for each in o.measurement.contenders]
+        with ExitStack() as starting:
+            for place in dict.fromkeys(wanted):
+                self._say(f"starting: {place.title}")
+                self._up[place] = starting.enter_context(place.running())
+            self._servers = starting.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stacks.close()
+        self._servers.close()
 
     def round(self, title: str) -> None:
         """Every contender of every measurement, once."""
@@ -56,17 +63,17 @@ class Bench:
                 self._undisturbed(outcome, contender, title)
 
     def _undisturbed(self, outcome: Outcome, contender: Contender, title: str) -> None:
-        for attempt in range(1 + REPEATS):
-            busy = wait_until_idle()
-            watch = Watch([stack.pid for stack in self._up.values()])
-            sample = contender.run(self._up[contender.setup])
+        for attempt in range(1 + self._repeats):
+            busy = wait_until_idle(self._idle_wait_s)
+            watch = Watch([server.pid for server in self._up.values()])
+            sample = contender.run(self._up[contender.place])
             taken = watch.read()
             figures = "  ".join(f"{key} {value:.1f}" for key, value in sample.items())
             self._say(
                 f"{title}  {outcome.measurement.name}  {contender.name}: {figures}  "
                 f"(idle {busy:.0%}, others {taken.others:.0%}, load {taken.load_1_min:.1f})"
             )
-            if not taken.disturbed or attempt == REPEATS:
+            if not taken.disturbed or attempt == self._repeats:
                 break
             outcome.repeated += 1
             self._say("  disturbed: once more")

@@ -13,10 +13,12 @@ from collections.abc import Mapping
 import psutil
 from rich.console import Console
 
-from benchmarks import prompts
-from benchmarks.measurements import CHAT_PATH, PLAIN, load
+from benchmarks import bodies, prompts
+from benchmarks.over_http import CHAT_PATH
+from benchmarks.programs import load
 from benchmarks.quiet import cores, wait_until_idle
-from benchmarks.stack import Stack, running
+from benchmarks.server import Server
+from benchmarks.stack import PLAIN
 
 ANSWERS = 8
 # A word of the command line, and the part that it tells.
@@ -33,11 +35,11 @@ def part_of(command: str) -> str:
     return next((part for word, part in PARTS.items() if word in command), "other parts")
 
 
-def spent_s(stack: Stack) -> dict[str, float]:
+def spent_s(server: Server) -> dict[str, float]:
     """Processor time so far, of each part and of the load generators that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = {"load generator": used.ru_utime + used.ru_stime}
-    for process in psutil.Process(stack.pid).children(recursive=True):
+    for process in psutil.Process(server.pid).children(recursive=True):
         part = part_of(" ".join(process.cmdline()))
         times = process.cpu_times()
         spent[part] = spent.get(part, 0.0) + times.user + times.system
@@ -55,15 +57,15 @@ def per_token_ms(
 def main() -> None:
     """Print the shares at every number of streams."""
     console = Console()
-    with running(PLAIN) as stack:
+    with PLAIN.running() as server:
         for streams in prompts.STREAMS:
-            bodies = prompts.chat_bodies(8)[:ANSWERS]
+            asked = bodies.chat_bodies(max(streams, ANSWERS))
             wait_until_idle()
-            before, began_s = spent_s(stack), time.monotonic()
-            load(stack, CHAT_PATH, streams, bodies)
+            before, began_s = spent_s(server), time.monotonic()
+            load(server, CHAT_PATH, streams, asked)
             wall_s = time.monotonic() - began_s
-            tokens = len(bodies) * prompts.NEW_TOKENS
-            shares = per_token_ms(before, spent_s(stack), tokens)
+            tokens = len(asked) * prompts.new_tokens(max(streams, ANSWERS))
+            shares = per_token_ms(before, spent_s(server), tokens)
             listed = ", ".join(f"{part} {ms:.2f}" for part, ms in shares.items())
             console.print(
                 f"{streams} streams: {1000 * wall_s / tokens:.2f} ms a token on {cores()} cores; "

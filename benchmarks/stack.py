@@ -6,19 +6,19 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.server import Server, free_ports, wait_until
+
 ROOT = Path(__file__).resolve().parents[1]
-READY_S = 90
 STOP_S = 30
+LOG_CHARS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,69 +28,57 @@ class Setup:
     models: str = "models.toml"
     extra: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def title(self) -> str:
+        """The models and what else differs."""
+        return " ".join(["the stack of", self.models, *map("=".join, self.extra)])
 
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """A running stack: where its API listens, and the environment that its processes have."""
+    @property
+    def models_file(self) -> Path:
+        """The catalog, beside this module."""
+        return Path(__file__).with_name(self.models)
 
-    port: int
-    environment: Mapping[str, str]
-    pid: int
-
-
-@contextmanager
-def running(setup: Setup) -> Iterator[Stack]:
-    """``millrace up``, ready; stopped in order at the end."""
-    with tempfile.TemporaryDirectory(prefix="millrace-bench-") as name:
-        folder = Path(name)
-        api, queue, cache = free_ports(3)
-        environment = {
-            **os.environ,
-            "MILLRACE_QUEUE_URL": f"redis://127.0.0.1:{queue}/0",
-            "MILLRACE_CACHE_URL": f"redis://127.0.0.1:{cache}/0",
-            "MILLRACE_API_PORT": str(api),
-            "MILLRACE_DATA_DIR": str(folder),
-            "MILLRACE_MODELS_FILE": str(Path(__file__).with_name(setup.models)),
-            **dict(setup.extra),
-        }
-        with (folder / "screen.log").open("wb") as screen:
-            process = subprocess.Popen(
-                [Path(sys.executable).parent / "millrace", "up"],
-                cwd=ROOT,
-                env=environment,
-                stdout=screen,
-                stderr=subprocess.STDOUT,
-                # Ctrl-C is for the harness, which then stops the stack in order.
-                start_new_session=True,
-            )
-        try:
-            _wait_ready(process, api, folder / "screen.log")
-            yield Stack(api, environment, process.pid)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=STOP_S)
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that nobody listens on now, no two alike."""
-    with ExitStack() as probes:
-        found = []
-        for _ in range(number):
-            probe = probes.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            found.append(int(probe.getsockname()[1]))
-        return found
+    @contextmanager
+    def running(self) -> Iterator[Server]:
+        """``millrace up``, ready; stopped in order at the end."""
+        with tempfile.TemporaryDirectory(prefix="millrace-bench-") as name:
+            folder = Path(name)
+            api, queue, cache = free_ports(3)
+            environment = {
+                **os.environ,
+                "MILLRACE_QUEUE_URL": f"redis://127.0.0.1:{queue}/0",
+                "MILLRACE_CACHE_URL": f"redis://127.0.0.1:{cache}/0",
+                "MILLRACE_API_PORT": str(api),
+                "MILLRACE_DATA_DIR": str(folder),
+                "MILLRACE_MODELS_FILE": str(self.models_file),
+                **dict(self.extra),
+            }
+            with (folder / "screen.log").open("wb") as screen:
+                process = subprocess.Popen(
+                    [Path(sys.executable).parent / "millrace", "up"],
+                    cwd=ROOT,
+                    env=environment,
+                    stdout=screen,
+                    stderr=subprocess.STDOUT,
+                    # Ctrl-C is for the harness, which then stops the stack in order.
+                    start_new_session=True,
+                )
+            try:
+                if not wait_until(lambda: _is_ready(api), lambda: process.poll() is not None):
+                    raise RuntimeError(f"the stack is not ready:\n{_said(folder)}")
+                yield Server(process.pid, "127.0.0.1", api, "/v1", environment)
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.wait(timeout=STOP_S)
 
 
-def _wait_ready(process: subprocess.Popen[bytes], port: int, screen: Path) -> None:
-    give_up_at = time.monotonic() + READY_S
-    while time.monotonic() < give_up_at:
-        if process.poll() is not None:
-            break
-        if _is_ready(port):
-            return
-        time.sleep(0.2)
-    raise RuntimeError(f"the stack is not ready:\n{screen.read_text()}")
+PLAIN = Setup()
+
+
+def _said(folder: Path) -> str:
+    """The ends of all logs, which are gone with the folder."""
+    ends = ((log, log.read_text(errors="replace")[-LOG_CHARS:]) for log in folder.rglob("*.log"))
+    return "\n".join(f"{log.name}:\n{end}" for log, end in ends)
 
 
 def _is_ready(port: int) -> bool:

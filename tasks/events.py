@@ -134,3 +134,21 @@ decode = _decoder.decode
 def is_terminal(event: Event) -> bool:
     """Whether nothing follows ``event`` in its log."""
     return isinstance(event, Done | Failed)
+
+
+def joined(first: Token, second: Token) -> Token:
+    """Two tokens of one choice, one after the other, as one."""
+    calls = list(first.calls)
+    for call in second.calls:
+        last = calls[-1] if calls else None
+        if last is not None and last.index == call.index and call.name is None:
+            calls[-1] = CallDelta(last.index, last.name, last.arguments + call.arguments)
+        else:
+            calls.append(call)
+    return Token(
+        first.index,
+        first.ids + second.ids,
+        first.text + second.text,
+        first.logprobs + second.logprobs,
+        tuple(calls),
+    )

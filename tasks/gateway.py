@@ -16,7 +16,7 @@ from tasks.connection import Client, connect
 from tasks.dispatcher import Dispatcher
 from tasks.errors import QueueUnavailable, UnknownJob
 from tasks.jobs import Job
-from tasks.ledger import Ledger
+from tasks.ledger import Accepted, Ledger
 from tasks.roster import Roster
 from tasks.settings import QueueSettings
 from tasks.subscription import Subscription
@@ -65,13 +65,14 @@ class Gateway:
         )
         self._open.add(job.id)
         try:
-            self.ledger.accept(job, queue)
+            accepted = self.ledger.accept(job, queue)
         except redis.RedisError as error:
             # Refused, or accepted and the answer lost: closing cancels it as far as one can.
             subscription.close()
             raise QueueUnavailable("The queue does not take jobs at the moment.") from error
         self._start_renewing()
-        self._tickets.publish(queue, job.id)
+        if accepted is not Accepted.AWAITED:
+            self._tickets.publish(queue, job.id)
         return subscription
 
     def close(self) -> None:

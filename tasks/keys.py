@@ -43,8 +43,16 @@ class Keys:
         """Channel: ids of running jobs that were cancelled, for the queue's workers."""
         return f"{self.prefix}:control:{queue}"
 
+    def awake(self, queue: str) -> str:
+        """String: a worker of the queue waits to be woken, so that a job needs no ticket."""
+        return f"{self.prefix}:awake:{queue}"
+
+    def wake(self, queue: str) -> str:
+        """List: what a worker that waits to be woken takes from; at most a few entries."""
+        return f"{self.prefix}:wake:{queue}"
+
     def question(self, question_id: str) -> str:
-        """String: a prompt to be checked by a worker, for a few seconds."""
+        """String: a question to a worker, then its answer, for a few seconds."""
         return f"{self.prefix}:question:{question_id}"
 
     @property

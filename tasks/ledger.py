@@ -8,18 +8,28 @@
    where it is claimed before any new one and continues from its log.
 
 Every step is one Lua script, so that no death of any process can leave half of it.
+
+Small jobs cost less when a worker takes many at a time (``claim_many``) and is woken without a
+ticket. A job may go without one only in these two cases, both seen in the script that accepts it:
+
+1. A worker waits to be woken. It said so in the script that found nothing more to claim, and it
+   claims once more before it goes, in a script that takes back what it said: a job is accepted
+   either before that claim, which finds it, or after, and gets a ticket.
+2. Enough tickets lie in the queue. Each is taken later than now, by a handler that claims until
+   nothing waits.
+
+If that worker dies, what it was to claim has no ticket: the reconciler finds it in its next round.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, Literal, cast
 
 from redis.exceptions import NoScriptError
 
 from tasks import events, jobs, scripts
+from tasks.claims import FINAL, Accepted, Append, Appended, Claim, Entry, State
 from tasks.connection import Client, now_ms
 from tasks.errors import DeadLetter, JobCancelled, UnknownJob
 from tasks.events import Event, Failed
@@ -27,14 +37,16 @@ from tasks.jobs import Job
 from tasks.keys import Keys
 from tasks.settings import QueueSettings
 
-State = Literal["queued", "running", "done", "failed", "cancelled", "expired"]
-FINAL: frozenset[State] = frozenset({"done", "failed", "cancelled", "expired"})
-
 # A waiting job of the next lower priority counts as this much younger than it is. Ageing, not
 # strict priority: background work waits at most a minute longer than it would among equals.
 AGEING_MS = 60_000
 # Events up to this size travel in the channel; larger ones (vectors) are fetched from the log.
 INLINE_LIMIT_BYTES = 16_384
+
+# Queues whose handlers claim until nothing waits, and how many tickets are enough for them: one
+# wakes a worker, the others its neighbours.
+CLAIMED_TOGETHER = "embed."
+ENOUGH_TICKETS = 8
 
 CANCELLED = Failed.of(JobCancelled("The job was cancelled."))
 DEAD_LETTER = Failed.of(
@@ -42,51 +54,7 @@ DEAD_LETTER = Failed.of(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A job in a worker's hands: ``last_seq`` events of earlier attempts are in its log."""
-
-    job_id: str
-    attempt: int
-    last_seq: int
-    version: int
-    body: bytes
-
-    def job(self) -> Job:
-        """The job itself; ``UnsupportedVersion`` when a newer release wrote it."""
-        return jobs.decode(self.body, self.version)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Events that an attempt says, encoded, the first of them number ``first_seq``.
-
-    With a ``state`` they end the job.
-    """
-
-    claim: Claim
-    queue: str
-    first_seq: int
-    encoded: Sequence[bytes]
-    state: State | None = None
-
-
-class Append(IntEnum):
-    """What became of an ``Entry``."""
-
-    FENCED = 0
-    LOGGED = 1
-    GAP = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """``last_seq`` is the log's end; ``cancelled`` says that somebody asked the job to stop."""
-
-    status: Append
-    last_seq: int
-    cancelled: bool
-
+__all__ = ["FINAL", "Accepted", "Append", "Appended", "Claim", "Entry", "Ledger", "State"]
 
 SCRIPTS = ("accept", "cancel", "claim", "append", "release", "renew", "reap")
 
@@ -105,14 +73,22 @@ class Ledger:
 
     # ---- the accepting side -------------------------------------------------------------
 
-    def accept(self, job: Job, queue: str, *, listened: bool = True) -> bool:
-        """Write ``job`` as waiting in ``queue``; False when it was there already.
+    def accept(self, job: Job, queue: str, *, listened: bool = True) -> Accepted:
+        """Write ``job`` as waiting in ``queue``, unless it was there already.
 
         ``listened``: somebody follows it, and it is cancelled when nobody renews that.
         """
         keys = self.keys
         accepted = self._scripts["accept"](
-            [keys.job(job.id), keys.waiting(queue), keys.queues, keys.listeners],
+            [
+                keys.job(job.id),
+                keys.waiting(queue),
+                keys.queues,
+                keys.listeners,
+                keys.awake(queue),
+                keys.wake(queue),
+                queue,
+            ],
             [
                 job.id,
                 queue,
@@ -124,9 +100,10 @@ class Ledger:
                 jobs.encode(job),
                 self._listener_lease_ms if listened else 0,
                 int(job.created_at * 1000),
+                ENOUGH_TICKETS if queue.startswith(CLAIMED_TOGETHER) else 0,
             ],
         )
-        return bool(accepted)
+        return Accepted(accepted)
 
     def cancel(self, job_id: str, queue: str) -> str:
         """End a waiting job, or ask a running one to stop; the state it is in now."""
@@ -160,15 +137,48 @@ class Ledger:
 
     def claim(self, queue: str, holder: str) -> Claim | Literal["none", "later"]:
         """The next job of ``queue`` for ``holder``; "later" when one must run alone first."""
+        claims = self.claim_many(queue, holder, 1)
+        return claims if isinstance(claims, str) else claims[0]
+
+    def claim_many(
+        self, queue: str, holder: str, most: int, *, watch_s: float = 0.0
+    ) -> list[Claim] | Literal["none", "later"]:
+        """The next jobs of ``queue``, at most so many; one that must run alone comes alone.
+
+        ``watch_s``: the caller claims again within this time, or as soon as ``watch`` returns.
+        With 0, whoever is accepted from now on gets a ticket.
+        """
         keys = self.keys
         answer = self._scripts["claim"](
-            [keys.waiting(queue), keys.running(queue), keys.job("")],
-            [holder, self._lease_ms, AGEING_MS],
+            [
+                keys.waiting(queue),
+                keys.running(queue),
+                keys.job(""),
+                keys.awake(queue),
+                keys.wake(queue),
+            ],
+            [holder, self._lease_ms, AGEING_MS, most, int(watch_s * 1000)],
         )
         if answer[0] != b"job":
             return "later" if answer[0] == b"later" else "none"
-        _, job_id, attempt, last_seq, version, body = answer
-        return Claim(job_id.decode(), int(attempt), int(last_seq), int(version), body)
+        return [
+            Claim(job_id.decode(), int(attempt), int(last_seq), int(version), body)
+            for job_id, attempt, last_seq, version, body in zip(
+                *[iter(answer[1:])] * 5, strict=True
+            )
+        ]
+
+    def watch(self, queue: str, timeout_s: float) -> None:
+        """Wait until a job is accepted or somebody calls ``wake``, at most so long."""
+        self.redis.blpop([self.keys.wake(queue)], timeout=timeout_s)
+
+    def wake(self, queue: str) -> None:
+        """End the ``watch`` of a worker of ``queue``."""
+        self.redis.lpush(self.keys.wake(queue), 1)
+
+    def look_away(self, queue: str) -> None:
+        """Who claimed with ``watch_s`` does not claim soon: jobs get tickets again."""
+        self.redis.delete(self.keys.awake(queue))
 
     def append(self, entries: Sequence[Entry]) -> list[Appended]:
         """Log and publish the entries of many attempts in one round trip; an answer for each."""
@@ -234,6 +244,13 @@ class Ledger:
         """How many tickets Celery holds for ``queue``."""
         return int(self.redis.llen(queue))
 
+    def missing_tickets(self, queue: str) -> int:
+        """How many tickets must be published for every waiting job to be claimed."""
+        waiting = self.waiting(queue)
+        if queue.startswith(CLAIMED_TOGETHER):
+            waiting = min(waiting, ENOUGH_TICKETS)
+        return max(waiting - self.tickets(queue), 0)
+
     def reap(self, queue: str) -> list[tuple[str, str]]:
         """Return orphans to waiting; (job id, what became of it) for at most 100 of them."""
         keys = self.keys
@@ -298,3 +315,7 @@ class Ledger:
         """The job's events with a sequence number above ``after``, in order."""
         entries = self.redis.xrange(self.keys.log(job_id), min=f"({after}-0" if after else "-")
         return [(int(entry.split(b"-")[0]), events.decode(row[b"e"])) for entry, row in entries]
+
+
+def _fives(flat: Sequence[Any]) -> list[Sequence[Any]]:
+    return [flat[at : at + 5] for at in range(0, len(flat), 5)]

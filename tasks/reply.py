@@ -1,5 +1,9 @@
 """The worker's end of a job's stream: what an attempt says, logged and published in order.
 
+Tokens of a choice that are still here when the next one comes become one event with it: a fast
+model draws several in the time that a reader could notice, and a Redis that is away for a minute
+does not come back to thousands of entries.
+
 What travels is the job's log: entry ``seq`` is the event number ``seq``, 1, 2, 3 ... Logging and
 publishing are one call, so no reader can see one without the other.
 """
@@ -7,13 +11,17 @@ publishing are one call, so no reader can see one without the other.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import redis
 
 from tasks import events
-from tasks.events import Event, is_terminal
+from tasks.events import Event, Token, is_terminal
 from tasks.ledger import Append, Appended, Claim, Entry, Ledger, State
+
+# An attempt's start and its first tokens: nobody should wait for those.
+_FIRST_WORDS = 2
 
 
 class Reply:
@@ -31,6 +39,9 @@ class Reply:
         self._lock = threading.Lock()
         self._first_seq = claim.last_seq + 1
         self._said: list[bytes] = []
+        # What no call has carried yet, and where in it each choice's last tokens are.
+        self._fresh: list[Event] = []
+        self._last_tokens: dict[int, int] = {}
         self._logged_seq = claim.last_seq
         self._state: State | None = None
         self.cancelled = False
@@ -43,18 +54,26 @@ class Reply:
             for event in said:
                 if self._state is not None:
                     return
-                self._said.append(events.encode(event))
+                self._add(event)
                 if is_terminal(event):
                     self._state = _state_of(event)
 
     def outstanding(self) -> Entry | None:
         """What Redis does not have yet."""
         with self._lock:
+            self._said.extend(map(events.encode, self._fresh))
+            self._fresh.clear()
+            self._last_tokens.clear()
             start = self._logged_seq + 1 - self._first_seq
             waiting = self._said[start:]
             if not waiting or self.over.is_set():
                 return None
             return Entry(self.claim, self.queue, self._logged_seq + 1, waiting, self._state)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody waits for just this: an attempt's first word, or a job's last."""
+        return self._state is not None or len(self._said) < _FIRST_WORDS
 
     def settle(self, appended: Appended, sent: Entry) -> None:
         """Take Redis's answer to what was ``sent``."""
@@ -95,6 +114,19 @@ class Reply:
         self.fenced = True
         self.over.set()
 
+    def _add(self, event: Event) -> None:
+        if not isinstance(event, Token):
+            self._fresh.append(event)
+            return
+        place = self._last_tokens.get(event.index)
+        if place is None:
+            self._last_tokens[event.index] = len(self._fresh)
+            self._fresh.append(event)
+        else:
+            before = self._fresh[place]
+            assert isinstance(before, Token)
+            self._fresh[place] = events.joined(before, event)
+
 
 def _state_of(event: Event) -> State:
     if not isinstance(event, events.Failed):
@@ -107,12 +139,16 @@ def _state_of(event: Event) -> State:
 class Publisher:
     """Logs the outstanding events of many replies in one round trip; one thread per process.
 
-    It waits out a Redis that is away: the events stay with their replies.
+    Between two round trips lie at least ``interval_s``, unless a reply is urgent. It waits out a
+    Redis that is away: the events stay with their replies.
     """
 
-    def __init__(self, ledger: Ledger, retry_s: float = 0.25) -> None:
+    def __init__(self, ledger: Ledger, *, interval_s: float = 0.0, retry_s: float = 0.25) -> None:
         self._ledger = ledger
+        self._interval_s = interval_s
         self._retry_s = retry_s
+        self._logged_at_s = 0.0
+        self._pausing = False
         self._wake = threading.Condition()
         self._dirty: dict[Reply, None] = {}
         self._stopped = False
@@ -124,7 +160,9 @@ class Publisher:
         with self._wake:
             for reply in replies:
                 self._dirty[reply] = None
-            self._wake.notify()
+            # Waking a thread that goes back to sleep costs the decoding one its core.
+            if not self._pausing or any(reply.urgent for reply in replies):
+                self._wake.notify()
 
     def close(self) -> None:
         """Log what is left, then end."""
@@ -140,6 +178,7 @@ class Publisher:
                     self._wake.wait()
                 if not self._dirty:
                     return
+                self._pause()
                 batch = list(self._dirty)
                 self._dirty.clear()
             try:
@@ -149,6 +188,17 @@ class Publisher:
                 threading.Event().wait(self._retry_s)
                 if self._stopped:
                     return
+
+    def _pause(self) -> None:
+        """Let a moment pass since the last round trip: what comes in it travels along."""
+        self._pausing = True
+        while not (self._stopped or any(reply.urgent for reply in self._dirty)):
+            left_s = self._logged_at_s + self._interval_s - time.monotonic()
+            if left_s <= 0:
+                break
+            self._wake.wait(left_s)
+        self._pausing = False
+        self._logged_at_s = time.monotonic()
 
     def _log(self, batch: list[Reply]) -> None:
         sent = [(reply, out) for reply in batch if (out := reply.outstanding()) is not None]

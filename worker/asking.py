@@ -28,6 +28,11 @@ class Asker:
         """Raise what makes the job unfit for this model, as ``request`` would."""
         self._prompts(job, self._rules.prepare(job))
 
+    def conversation(self, job: ChatJob) -> list[int]:
+        """The conversation's tokens, however many: what ``/tokenize`` counts."""
+        prepared = self._rules.prepare(job)
+        return self._runtime.prompt(prepared.messages, prepared.tools)
+
     def request(self, job: ChatJob | CompletionJob, past: Sequence[Event]) -> Request:
         """What the engine is asked, continuing from what earlier attempts logged.
 

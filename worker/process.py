@@ -27,6 +27,8 @@ from tasks.events import Event
 from tasks.ledger import Claim, Ledger
 from tasks.reply import Publisher, Reply
 from tasks.roster import Roster
+from worker.asking import Asker
+from worker.embedding.intake import Intake
 from worker.engine import Engine
 from worker.engine.engine import Told
 from worker.leases import Leases
@@ -68,7 +70,9 @@ class ModelProcess:
     """Everything that the handlers of one model share."""
 
     embed: EmbedRuntime
+    intake: Intake
     engine: Engine
+    asker: Asker
 
     def __init__(self, settings: WorkerSettings, celery: Celery, model: Model) -> None:
         self.settings = settings
@@ -77,7 +81,8 @@ class ModelProcess:
         client = connect(settings.queue_url)
         self.ledger = Ledger(client, settings)
         self.leases = Leases(self.ledger, Roster(client, settings), model, settings.lease_renew_s)
-        self._publisher = Publisher(self.ledger)
+        interval_s = settings.publish_interval_ms / 1000
+        self._publisher = Publisher(self.ledger, interval_s=interval_s)
         self._dispatcher = Dispatcher(client)
         self.draining = threading.Event()
 
@@ -126,9 +131,9 @@ class ModelProcess:
                 time.sleep(LATER_S)
         return []
 
-    def publish(self, reply: Reply) -> None:
-        """Have what the reply said logged."""
-        self._publisher.publish([reply])
+    def publish(self, *replies: Reply) -> None:
+        """Have what the replies said logged, together."""
+        self._publisher.publish(replies)
 
     def drain(self) -> None:
         """Give every job back: it continues from its log, here or elsewhere, without a strike."""
@@ -136,7 +141,9 @@ class ModelProcess:
             return
         self.draining.set()
         self.leases.become("draining")
-        if self.model.kind != "embed":
+        if self.model.kind == "embed":
+            self.intake.stop()
+        else:
             self.engine.stop()
         give_up_at = time.monotonic() + self.settings.drain_s
         for reply in self.leases.held():
@@ -151,6 +158,7 @@ class ModelProcess:
         self.leases.close()
         self._dispatcher.close()
         if self.model.kind == "embed":
+            self.intake.close()
             self.embed.shutdown()
         else:
             self.engine.close()
@@ -159,9 +167,12 @@ class ModelProcess:
         if self.model.kind == "embed":
             self.embed = load_embed(self.model)
             self.leases.context = self.embed.context
+            self.intake = Intake(self)
+            self.intake.start()
             return
         self.engine = Engine(partial(load_chat, self.model), self._tell)
         self.engine.start()
+        self.asker = Asker(self.engine.runtime)
         self.leases.context = self.engine.runtime.context
 
     def _tell(self, told: Told) -> None:

@@ -1,37 +1,36 @@
 """Celery remote-control commands of a model's worker, beside Celery's own.
 
 They run in the worker's consumer thread, also while the model generates, and must stay short.
-What they answer holds ids and counts, never a prompt.
+Commands and replies name a question's key (``tasks.questions``); what a client wrote, and what it
+became, stays under that key.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from celery.worker.control import control_command, inspect_command
 
-from tasks import jobs
-from tasks.jobs import ChatJob
-from worker.handlers import chat_prompt, translate
-from worker.process import current
+from tasks import jobs, questions
+from tasks.errors import InvalidJob
+from tasks.jobs import ChatJob, EmbedJob
+from tasks.questions import QUESTION_TTL_MS, TokenizeChat
+from worker import tokens
+from worker.handlers import translate
+from worker.process import ModelProcess, current
 
 
 @control_command(name="check_prompt", args=[("question", str)], signature="QUESTION")
 def check_prompt(_state: Any, question: str) -> dict[str, Any]:
-    """Count the tokens of the job stored under ``question``, or say why it cannot be served."""
-    process = current.find()
-    if process is None or process.model.kind == "embed":
-        return {"error": "this worker has no chat model"}
-    body = process.ledger.redis.get(process.ledger.keys.question(question))
-    if body is None:
-        return {"error": "the question is gone"}
-    try:
-        job = jobs.decode(body)
-        assert isinstance(job, ChatJob)
-        return {"prompt_tokens": len(chat_prompt(process, job))}
-    except Exception as error:  # noqa: BLE001 - the answer says what is wrong, whatever it is
-        refused = translate(error)
-        return {"code": refused.code, "message": refused.message, "param": refused.param}
+    """Say why the job stored under ``question`` cannot be served, if it cannot."""
+    return _answer(question, _check)
+
+
+@control_command(name="tokenize", args=[("question", str)], signature="QUESTION")
+def tokenize(_state: Any, question: str) -> dict[str, Any]:
+    """Leave the answer to a question about tokens, in either direction, in its place."""
+    return _answer(question, _tokens)
 
 
 @inspect_command(name="slots")
@@ -43,3 +42,42 @@ def slots(_state: Any) -> dict[str, Any]:
     if process.model.kind == "embed":
         return {"jobs": [reply.claim.job_id for reply in process.leases.held()]}
     return {str(slot): job_id for slot, job_id in process.engine.busy_slots.items()}
+
+
+def _check(process: ModelProcess, body: bytes) -> bytes:
+    job = jobs.decode(body)
+    if isinstance(job, EmbedJob) or process.model.kind == "embed":
+        raise InvalidJob("Only prompts of chat models can be checked.", param="model")
+    process.asker.check(job)
+    return b""
+
+
+def _tokens(process: ModelProcess, body: bytes) -> bytes:
+    question = questions.decode_question(body)
+    if process.model.kind == "embed":
+        return questions.encode(tokens.of_embedding(process.embed, question))
+    if isinstance(question, TokenizeChat):
+        job = ChatJob(id="", model="", messages=question.messages, tools=question.tools)
+        ids = process.asker.conversation(job)
+        pieces = tuple(map(process.engine.runtime.piece, ids))
+        return questions.encode(questions.Tokens(tuple(ids), pieces))
+    return questions.encode(tokens.of_chat(process.engine.runtime, question))
+
+
+def _answer(question: str, answer: Callable[[ModelProcess, bytes], bytes]) -> dict[str, Any]:
+    """Put what ``answer`` makes of the stored question in its place, or say why there is none."""
+    process = current.find()
+    if process is None:
+        return {"error": "this worker has no model"}
+    key = process.ledger.keys.question(question)
+    body = process.ledger.redis.get(key)
+    if body is None:
+        return {"error": "the question is gone"}
+    try:
+        answered = answer(process, body)
+    except Exception as error:  # noqa: BLE001 - the answer says what is wrong, whatever it is
+        refused = translate(error)
+        return {"code": refused.code, "message": refused.message, "param": refused.param}
+    # Only in the place of the question: whoever gave up waiting has taken it away.
+    process.ledger.redis.set(key, answered, px=QUESTION_TTL_MS, xx=True)
+    return {"answered": True}

@@ -13,6 +13,12 @@ class WorkerSettings(QueueSettings):
     drain_s: float = Field(
         3.0, gt=0, description="Longest wait for the last tokens to be logged when draining."
     )
+    publish_interval_ms: float = Field(
+        8.0,
+        ge=0,
+        le=1000,
+        description="Least time between two writes of tokens; faster ones travel together.",
+    )
     load_retry_s: float = Field(
         5.0, ge=0, description="Pause of a worker whose model does not load before it exits."
     )

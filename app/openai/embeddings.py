@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import struct
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from app.openai.body import decode
 from app.openai.errors import BadRequest
-from app.openai.fields import Count, Metadata, ModelName, TokenId
+from app.openai.fields import Count, Metadata, ModelName
+from app.openai.inputs import Inputs, Text, Texts, TokenLists, check_lengths, split_inputs
 from app.openai.models import embed_model
-from tasks.catalog import Catalog, Model
+from tasks.catalog import Catalog
 from tasks.events import Done, Event, Failed, Usage, Vectors
 from tasks.jobs import EmbedJob
 
 MAX_INPUTS = 2_048
-
-Tokens = Annotated[list[TokenId], Meta(min_length=1)]
-Text = Annotated[str, Meta(min_length=1)]
-Inputs = Annotated[list[Text | TokenId | Tokens], Meta(min_length=1)]
-Texts = tuple[str, ...]
-TokenLists = tuple[tuple[int, ...], ...]
 
 
 class EmbeddingsBody(msgspec.Struct):
@@ -51,8 +44,9 @@ def parse_embeddings(
     model = embed_model(catalog, asked.model)
     if asked.encoding_format not in (None, "float", "base64"):
         raise BadRequest("'encoding_format' must be float or base64.", param="encoding_format")
-    texts, tokens = _inputs(asked.input)
-    _check_sizes(asked.input, texts, tokens, model)
+    texts, tokens = split_inputs(asked.input, "input")
+    _check_count(texts, tokens)
+    check_lengths(asked.input, tokens, model, "input")
     job = EmbedJob(
         id=job_id,
         model=model.name,
@@ -66,43 +60,14 @@ def parse_embeddings(
     return EmbeddingsRequest(job, asked.encoding_format == "base64")
 
 
-def _inputs(asked: str | list[str | int | list[int]]) -> tuple[Texts, TokenLists]:
-    """The inputs as texts or as token ids, whichever they are; mixed ones are refused."""
-    if isinstance(asked, str):
-        return (asked,), ()
-    kind = type(asked[0])
-    for i, item in enumerate(asked):
-        if type(item) is not kind:
-            raise BadRequest(
-                "'input' must be all strings, all token ids, or all lists of token ids: "
-                f"'input[{i}]' is of another type than 'input[0]'.",
-                param=f"input[{i}]",
-                code="invalid_type",
-            )
-    texts = tuple(item for item in asked if isinstance(item, str))
-    lists = tuple(tuple(item) for item in asked if isinstance(item, list))
-    ids = tuple(item for item in asked if isinstance(item, int))
-    return texts, ((ids,) if ids else lists)
-
-
-def _check_sizes(asked: object, texts: Texts, tokens: TokenLists, model: Model) -> None:
-    """Refuse what is certainly too much; how many tokens a text has, the worker tells."""
-    if len(texts) + len(tokens) > MAX_INPUTS:
+def _check_count(texts: Texts, tokens: TokenLists) -> None:
+    count = len(texts) + len(tokens)
+    if count > MAX_INPUTS:
         raise BadRequest(
-            f"'input' must have at most {MAX_INPUTS} inputs, not {len(texts) + len(tokens)}: "
+            f"'input' must have at most {MAX_INPUTS} inputs, not {count}: "
             "send the others in another request.",
             param="input",
         )
-    flat = isinstance(asked, list) and isinstance(asked[0], int)
-    for i, ids in enumerate(tokens):
-        if len(ids) > model.context:
-            param = "input" if flat else f"input[{i}]"
-            raise BadRequest(
-                f"'{param}' has {len(ids)} tokens; the model {model.name!r} takes at most "
-                f"{model.context}.",
-                param=param,
-                code="context_length_exceeded",
-            )
 
 
 class _Embedding(msgspec.Struct, frozen=True, tag_field="object", tag="embedding"):

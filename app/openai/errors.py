@@ -40,6 +40,12 @@ class Unsupported(BadRequest):
         super().__init__(message, param=param, code="unsupported_value")
 
 
+class ModelUnavailable(TaskError):
+    """Raised when a model's worker must be asked and none answers; nothing was enqueued."""
+
+    code = "model_unavailable"
+
+
 class ErrorObject(msgspec.Struct, frozen=True):
     """OpenAI's error object; ``code`` is a string or null, never a number."""
 
@@ -76,6 +82,7 @@ STATUS: dict[type[TaskError], int] = {
     tasks.errors.DeadLetter: 500,
     tasks.errors.ModelFailed: 500,
     tasks.errors.QueueUnavailable: 503,
+    ModelUnavailable: 503,
     tasks.errors.UnsupportedVersion: 500,
     TaskError: 500,
 }

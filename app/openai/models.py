@@ -23,6 +23,18 @@ def chat_model(catalog: Catalog, name: str) -> Model:
     return model
 
 
+def only_chat_model(catalog: Catalog) -> Model:
+    """The one model that chats, for whoever names none; ``BadRequest`` when there are others."""
+    found = [model for model in catalog if model.kind != "embed"]
+    if len(found) == 1:
+        return found[0]
+    raise BadRequest(
+        f"'model' is missing: name one, for there are {len(found)} chat models here.",
+        param="model",
+        code="missing_required_parameter",
+    )
+
+
 def embed_model(catalog: Catalog, name: str) -> Model:
     """The model that makes vectors; ``UnknownModel``, or ``BadRequest`` for one that chats."""
     model = catalog.find(name)

@@ -27,6 +27,6 @@ def create_chat_completion() -> Response:
     )
     subscription = services().submit(asked.job)
     if asked.stream:
-        chunks = ChatStream(asked.job, asked.include_usage)
+        chunks = ChatStream(asked.job, asked.include_usage, asked.timings)
         return respond.stream(subscription, chunks, services().settings.ping_s)
-    return respond.whole(subscription, ChatAnswer(asked.job))
+    return respond.whole(subscription, ChatAnswer(asked.job, asked.timings))

@@ -1,4 +1,4 @@
-"""The raw limit of a chat: the runtime's own decode loop, with nothing around it.
+"""The runtime of a chat by itself: its own decode loop, with nothing around it.
 
 The whole life of this process is one thread: libgomp counts a team of threads for each thread
 that computes, and with more of them than cores it does not spin (34 instead of 205 tokens/s).
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
-from benchmarks.contenders.sample import chat_sample, hand_over, model
+from benchmarks.contenders.sample import chat_sample, hand_over, in_bursts, model
 from benchmarks.figures import Answered
 from tasks.jobs import ChatJob
 from worker.runtimes.base import ChatRuntime, Feed
@@ -22,6 +23,7 @@ def burst(runtime: ChatRuntime, jobs: Sequence[ChatJob]) -> list[Answered]:
     tokens = jobs[0].max_tokens or 1
     started_s = time.perf_counter()
     for slot, job in enumerate(jobs):
+        runtime.keep(slot, 0)
         runtime.open(slot, job.sampling, seed=job.sampling.seed or 0, ban_end=True)
     drawn = runtime.decode([Feed(slot, prompt, True) for slot, prompt in enumerate(prompts)])
     first_s = time.perf_counter()
@@ -36,12 +38,7 @@ def burst(runtime: ChatRuntime, jobs: Sequence[ChatJob]) -> list[Answered]:
 def main() -> None:
     """Measure and hand over."""
     runtime = load_chat(model())
-
-    def answer_all(jobs: Sequence[ChatJob], streams: int) -> list[Answered]:
-        bursts = (jobs[at : at + streams] for at in range(0, len(jobs), streams))
-        return [answer for part in bursts for answer in burst(runtime, part)]
-
-    hand_over(chat_sample(answer_all))
+    hand_over(chat_sample(in_bursts(partial(burst, runtime))))
     runtime.shutdown()
 
 

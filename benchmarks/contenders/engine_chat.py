@@ -7,13 +7,12 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from benchmarks.contenders.sample import chat_sample, hand_over, model
+from benchmarks.contenders.sample import chat_sample, hand_over, in_bursts, model
 from benchmarks.figures import Answered
 from tasks.events import Token, is_terminal
 from tasks.jobs import ChatJob
-from worker.engine import Engine
+from worker.engine import Engine, Request
 from worker.engine.engine import Told
-from worker.handlers import chat_request
 from worker.runtimes.load import load_chat
 
 
@@ -42,6 +41,19 @@ class Listener:
             self.ended.wait_for(lambda: ids <= self.ended_s.keys())
 
 
+def request(job: ChatJob, prompt: tuple[int, ...]) -> Request:
+    """The job as the engine knows it."""
+    return Request(
+        id=job.id,
+        prompts=(prompt,),
+        sampling=job.sampling,
+        seed=job.sampling.seed or 0,
+        max_tokens=job.max_tokens,
+        ignore_eos=job.ignore_eos,
+        cache_prompt=job.cache_prompt,
+    )
+
+
 def main() -> None:
     """Measure and hand over."""
     listener = Listener()
@@ -52,7 +64,7 @@ def main() -> None:
         prompts = [tuple(engine.runtime.prompt(job.messages)) for job in jobs]
         started_s = time.perf_counter()
         for job, prompt in zip(jobs, prompts, strict=True):
-            engine.submit(chat_request(job, prompt, ()))
+            engine.submit(request(job, prompt))
         listener.wait_for({job.id for job in jobs})
         return [
             Answered(
@@ -61,11 +73,7 @@ def main() -> None:
             for job in jobs
         ]
 
-    def answer_all(jobs: Sequence[ChatJob], streams: int) -> list[Answered]:
-        bursts = (jobs[at : at + streams] for at in range(0, len(jobs), streams))
-        return [answer for part in bursts for answer in burst(part)]
-
-    hand_over(chat_sample(answer_all))
+    hand_over(chat_sample(in_bursts(burst)))
     engine.close()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from benchmarks.contenders.sample import chat_sample, hand_over, model
+from benchmarks.contenders.sample import chat_sample, hand_over, in_bursts, model
 from benchmarks.figures import Answered
 from tasks.celery import make_celery
 from tasks.jobs import ChatJob, new_id
@@ -49,11 +49,7 @@ def main() -> None:
             thread.join()
         return answers
 
-    def answer_all(jobs: Sequence[ChatJob], streams: int) -> list[Answered]:
-        bursts = (jobs[at : at + streams] for at in range(0, len(jobs), streams))
-        return [answer for part in bursts for answer in burst(part)]
-
-    sample = chat_sample(answer_all)
+    sample = chat_sample(in_bursts(burst))
     hand_over({name: value for name, value in sample.items() if not name.startswith("ttft")})
     process.close()
 

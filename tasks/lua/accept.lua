@@ -1,8 +1,10 @@
 -- Write a job and its place in the queue, before any ticket is published. Applying it twice (a
 -- retried call) changes nothing.
--- KEYS: job, waiting stem, queues, listeners
--- ARGV: id, queue, kind, model, owner, priority, version, body, listener lease ms (0: nobody), created ms
--- Returns 1 when accepted now, 0 when it was there already.
+-- KEYS: job, waiting stem, queues, listeners, awake, wake, tickets
+-- ARGV: id, queue, kind, model, owner, priority, version, body, listener lease ms (0: nobody),
+-- created ms, enough tickets (0: every job needs one)
+-- Returns 0 when it was there already, 1 when accepted and a ticket must be published, 2 when
+-- accepted and no ticket is needed.
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 local now = now_ms()
 local class = KEYS[2] .. ':' .. ARGV[6]
@@ -20,4 +22,11 @@ redis.call('ZADD', class, tag, ARGV[1])
 redis.call('SADD', KEYS[3], ARGV[2])
 local lease = tonumber(ARGV[9])
 if lease > 0 then redis.call('ZADD', KEYS[4], now + lease, ARGV[1]) end
-return 1
+local enough = tonumber(ARGV[11])
+if enough == 0 then return 1 end
+-- Somebody waits to be woken; or tickets lie there whose takers claim until nothing waits.
+if redis.call('EXISTS', KEYS[5]) == 1 then
+  if redis.call('EXISTS', KEYS[6]) == 0 then redis.call('LPUSH', KEYS[6], 1) end
+  return 2
+end
+return redis.call('LLEN', KEYS[7]) >= enough and 2 or 1

@@ -1,8 +1,9 @@
--- Hand the job that is next for a queue to a worker, with an attempt number and a lease.
--- KEYS: waiting stem, running, job prefix
--- ARGV: holder, lease ms, ageing ms per priority step
+-- Hand the jobs that are next for a queue to a worker, each with an attempt number and a lease.
+-- KEYS: waiting stem, running, job prefix, awake, wake
+-- ARGV: holder, lease ms, ageing ms per priority step, most jobs, watch ms (0: the caller may not
+-- come back by itself)
 -- Returns {'none'}, {'later'} (a job that must run alone is next, or is running),
--- or {'job', id, attempt, last_seq, version, body}.
+-- or {'job', id, attempt, last_seq, version, body, and so on for each}.
 local now = now_ms()
 
 local function job_key(id) return KEYS[3] .. id end
@@ -36,32 +37,62 @@ local function next_job()
   return best
 end
 
--- A job that two process deaths are laid to runs alone in its process: the next death proves it.
-local function must_wait(candidate)
-  local mine = 0
+-- What the holder runs already: how many, and whether one of them must run alone.
+local function held()
+  local mine, alone = 0, false
   for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
     local job = redis.call('HMGET', job_key(id), 'holder', 'strikes')
     if job[1] == ARGV[1] then
       mine = mine + 1
-      if tonumber(job[2]) >= 2 then return true end
+      if tonumber(job[2]) >= 2 then alone = true end
     end
   end
-  return mine > 0 and candidate.strikes >= 2
+  return mine, alone
 end
 
-local job = next_job()
-if not job then return { 'none' } end
-if must_wait(job) then return { 'later' } end
+local answer = { 'job' }
 
-local tag = redis.call('ZSCORE', job.set, job.id)
-redis.call('ZREM', job.set, job.id)
-redis.call('HSET', job.set .. ':fair', '', tag)
-forget_shares_if_empty(job.set)
+local function take(job)
+  local tag = redis.call('ZSCORE', job.set, job.id)
+  redis.call('ZREM', job.set, job.id)
+  redis.call('HSET', job.set .. ':fair', '', tag)
+  forget_shares_if_empty(job.set)
 
-local key = job_key(job.id)
-local attempt = redis.call('HINCRBY', key, 'attempt', 1)
-redis.call('HSET', key, 'state', 'running', 'holder', ARGV[1])
-redis.call('HSETNX', key, 'started_ms', now)
-redis.call('ZADD', KEYS[2], now + tonumber(ARGV[2]), job.id)
-local record = redis.call('HMGET', key, 'last_seq', 'version', 'body')
-return { 'job', job.id, attempt, tonumber(record[1]), tonumber(record[2]), record[3] }
+  local key = job_key(job.id)
+  local attempt = redis.call('HINCRBY', key, 'attempt', 1)
+  redis.call('HSET', key, 'state', 'running', 'holder', ARGV[1])
+  redis.call('HSETNX', key, 'started_ms', now)
+  redis.call('ZADD', KEYS[2], now + tonumber(ARGV[2]), job.id)
+  local record = redis.call('HMGET', key, 'last_seq', 'version', 'body')
+  for _, value in ipairs({ job.id, attempt, tonumber(record[1]), tonumber(record[2]), record[3] }) do
+    answer[#answer + 1] = value
+  end
+end
+
+local most, taken, later = tonumber(ARGV[4]), 0, false
+local mine, alone
+while taken < most do
+  local job = next_job()
+  if not job then break end
+  if not mine then mine, alone = held() end
+  -- A job that two process deaths are laid to runs alone in its process: the next death proves it.
+  if alone or (job.strikes >= 2 and mine + taken > 0) then
+    later = true
+    break
+  end
+  take(job)
+  taken = taken + 1
+  alone = job.strikes >= 2
+end
+
+-- While the key stands, a job is accepted without a ticket: who set it found nothing more waiting
+-- and comes back when it is woken. Found and said in one script, no job can come in between; and
+-- what somebody was woken for before is seen here.
+redis.call('DEL', KEYS[5])
+if taken < most and not later and tonumber(ARGV[5]) > 0 then
+  redis.call('SET', KEYS[4], 1, 'PX', ARGV[5])
+else
+  redis.call('DEL', KEYS[4])
+end
+if taken > 0 then return answer end
+return { later and 'later' or 'none' }

@@ -39,7 +39,7 @@ def test_a_whole_answer(stack: Stack) -> None:
     assert answer.usage.prompt_tokens == 40
     assert 10 <= answer.usage.completion_tokens <= 40
     assert answer.usage.total_tokens == 40 + answer.usage.completion_tokens
-    assert answer.usage.prompt_tokens_details.cached_tokens == 0
+    assert 0 <= answer.usage.prompt_tokens_details.cached_tokens < answer.usage.prompt_tokens
 
 
 def test_a_streamed_answer_is_the_whole_answer(stack: Stack) -> None:
@@ -222,6 +222,32 @@ def test_a_text_beyond_the_models_length_is_a_400(stack: Stack) -> None:
     assert refused.value.param == "input[1]"
     assert "602" in refused.value.message
     assert "512" in refused.value.message
+
+
+def test_timings_tell_where_the_time_went(stack: Stack) -> None:
+    """Whole and in a stream's last chunk, under llama-server's names."""
+    whole = ask(stack, extra_body={"timings_per_token": True})
+    *_, last = ask(stack, stream=True, extra_body={"timings": True})
+    for answer in (whole, last):
+        timings = answer.model_extra["timings"]
+        assert timings["prompt_n"] + timings["cache_n"] == 40
+        assert timings["predicted_n"] > 0
+        assert timings["predicted_ms"] > 0
+    assert "timings" not in ask(stack).model_extra
+
+
+def test_an_answer_that_is_not_done_in_time_is_a_504(stack: Stack) -> None:
+    """The deadline is the job's: its slot is free again."""
+    with pytest.raises(openai.InternalServerError) as late:
+        ask(
+            stack,
+            model="slow",
+            messages=[{"role": "user", "content": "word " * 400}],
+            max_tokens=2_000,
+            extra_body={"timeout_s": 1},
+        )
+    assert late.value.status_code == 504
+    assert late.value.code == "deadline_exceeded"
 
 
 def test_the_models_are_listed_and_found(stack: Stack) -> None:

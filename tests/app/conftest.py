@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tasks.catalog import load_catalog
 from tasks.celery import make_celery
 from tasks.gateway import Gateway
 from tasks.settings import QueueSettings
+from tests.app.lane import answering
 from worker import handlers
 from worker.process import ModelProcess
 from worker.settings import WorkerSettings
@@ -95,9 +97,18 @@ def workers(settings: QueueSettings, gateway: Gateway) -> Iterator[list[Worker]]
 
 
 @pytest.fixture
+def lane(gateway: Gateway, workers: list[Worker]) -> Iterator[None]:
+    """The workers answer questions too; without it they only take jobs."""
+    with ExitStack() as answers:
+        for worker in workers:
+            answers.enter_context(answering(gateway.celery, worker.process))
+        yield
+
+
+@pytest.fixture
 def http(settings: QueueSettings, gateway: Gateway) -> FlaskClient:
     """A client of the application."""
     api_settings = ApiSettings.model_validate(
-        settings.model_dump() | {"ping_s": 0.2, "body_limit_bytes": 100_000}
+        settings.model_dump() | {"ping_s": 0.2, "body_limit_bytes": 100_000, "check_timeout_s": 1.0}
     )
     return create_app(api_settings, gateway).test_client()

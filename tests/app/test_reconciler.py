@@ -9,8 +9,8 @@ import pytest
 
 from app.reconciler import Reconciler
 from tasks.celery import make_celery
-from tasks.jobs import ChatJob, Message, new_id
-from tasks.ledger import Claim, Ledger
+from tasks.jobs import ChatJob, EmbedJob, Message, new_id
+from tasks.ledger import Accepted, Claim, Ledger
 from tasks.roster import Report, Roster
 from tasks.settings import QueueSettings
 
@@ -125,3 +125,17 @@ def test_reports_of_the_dead_are_dropped(
     Roster(ledger.redis, brief).report(queue, "dead", report)
     keeper.round()
     assert ledger.redis.hlen(ledger.keys.workers(queue)) == 0
+
+
+def test_a_job_whose_waker_died_gets_a_ticket_in_the_next_round(
+    keeper: Reconciler, ledger: Ledger, brief: QueueSettings
+) -> None:
+    """It was accepted without one, for a worker that waited to be woken and is gone."""
+    queue = f"embed.{brief.key_prefix}"
+    assert ledger.claim_many(queue, "dead", 8, watch_s=60) == "none"
+    job = EmbedJob(id=new_id(), model="m", texts=("a",))
+    assert ledger.accept(job, queue, listened=False) is Accepted.AWAITED
+    assert ledger.tickets(queue) == 0
+    keeper.round()
+    assert ledger.tickets(queue) == 1
+    ledger.redis.delete(queue)

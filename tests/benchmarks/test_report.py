@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.measurements import MEASUREMENTS, Metric
+from benchmarks.__main__ import PAGE
+from benchmarks.measurement import Metric
 from benchmarks.quiet import Taken
-from benchmarks.report import cell, facts_table, markdown, marks, replaced
+from benchmarks.report import cell, facts_table, markdown, marks, replaced, section
 from benchmarks.rounds import Outcome
+from benchmarks.tables import measurements
 
 BARE = [{"speed": 200.0}, {"speed": 190.0}, {"speed": 210.0}]
 SPEED = Metric("speed", "tokens/s")
@@ -27,7 +29,7 @@ def test_a_cell_of_what_was_not_measured_is_a_dash() -> None:
 
 def test_a_section_has_a_row_for_each_contender() -> None:
     """In their order, below the headings."""
-    measurement = MEASUREMENTS[0]
+    measurement = measurements({})[0]
     outcome = Outcome(measurement)
     for contender in measurement.contenders:
         outcome.samples[contender.name] = [{each.key: 1.0 for each in measurement.metrics}]
@@ -42,6 +44,7 @@ def test_the_page_keeps_what_was_written_by_hand() -> None:
     begin, end = marks("chat")
     written = replaced(f"before {begin} old {end} after", "chat", "new")
     assert written == f"before {begin}\n\nnew\n\n{end} after"
+    assert section(written, "chat") == "new"
 
 
 def test_a_page_without_marks_is_refused() -> None:
@@ -53,3 +56,9 @@ def test_a_page_without_marks_is_refused() -> None:
 def test_facts_are_rows() -> None:
     """Name and value."""
     assert facts_table([("Kernel", "6")]).splitlines()[-1] == "| Kernel | 6 |"
+
+
+def test_the_page_has_a_place_for_every_table() -> None:
+    """So that an hour of measuring does not end in an error."""
+    for name in ("machine", "verdict", *(each.name for each in measurements({}))):
+        section(PAGE.read_text(), name)

@@ -11,7 +11,18 @@ import pytest
 from tasks.connection import Client, connect
 from tasks.dispatcher import Dispatcher
 from tasks.errors import UnknownJob
-from tasks.events import Done, Event, Failed, Started, Token, Usage, Vectors
+from tasks.events import (
+    CallDelta,
+    Done,
+    Event,
+    Failed,
+    Finished,
+    Started,
+    Token,
+    Usage,
+    Vectors,
+    joined,
+)
 from tasks.jobs import ChatJob, Message, new_id
 from tasks.ledger import Claim, Ledger
 from tasks.reply import Publisher, Reply
@@ -41,11 +52,14 @@ class Line:
         self.publisher.publish([self.reply])
 
     def speak(self, words: int, pause_s: float = 0.001) -> threading.Thread:
-        """Say so many tokens and the end, from a thread of its own."""
+        """Say so many tokens and the end, from a thread of its own.
+
+        Each is of another choice: tokens of the same one may travel together.
+        """
 
         def run() -> None:
             for i in range(words):
-                self.say(Token(0, (i,), f"{i} "))
+                self.say(Token(i, (i,), f"{i} "))
                 time.sleep(pause_s)
             self.say(Done(Usage(1, words)))
 
@@ -153,7 +167,7 @@ def test_a_fenced_speaker_learns_it_and_stops(line: Line, ledger: Ledger) -> Non
 def test_a_log_that_lost_its_tail_is_filled_again(line: Line, ledger: Ledger) -> None:
     """After Redis came back without the last entries, the speaker appends them again."""
     for i in range(5):
-        line.say(Token(0, (i,), f"{i} "))
+        line.say(Token(i, (i,), f"{i} "))
     while line.reply.outstanding():
         time.sleep(0.01)
     ledger.redis.delete(ledger.keys.log(line.job.id))
@@ -206,3 +220,48 @@ def test_one_publisher_serves_many_replies(ledger: Ledger, dispatcher: Dispatche
     assert all(heard(line.subscription) == expected(40) for line in lines)
     for thread in threads:
         thread.join()
+
+
+def test_tokens_that_wait_together_travel_together(line: Line, ledger: Ledger) -> None:
+    """What a choice says while nothing is sent is one entry; each choice has its own."""
+    line.reply.say(Token(0, (1,), "a"), Token(1, (9,), "x"), Token(0, (2, 3), "bc"))
+    line.say(Finished(0, "stop", 3), Done(Usage(1, 4)))
+    assert line.reply.over.wait(5)
+    assert [event for _, event in ledger.log(line.job.id)] == [
+        Token(0, (1, 2, 3), "abc"),
+        Token(1, (9,), "x"),
+        Finished(0, "stop", 3),
+        Done(Usage(1, 4)),
+    ]
+
+
+def test_a_paced_publisher_is_in_no_hurry_but_for_first_and_last_words(
+    line: Line, ledger: Ledger
+) -> None:
+    """With a pause of a minute the first token comes at once, and the end brings all the rest."""
+    paced = Publisher(ledger, interval_s=60)
+    line.publisher.close()
+    line.publisher = paced
+    began = time.monotonic()
+    line.say(Token(0, (0,), "0 "))
+    assert next(line.subscription) == (1, Token(0, (0,), "0 "))
+    line.say(Token(0, (1,), "1 "))
+    assert next(line.subscription) == (2, Token(0, (1,), "1 "))
+    for i in range(2, 9):
+        line.say(Token(0, (i,), f"{i} "))
+        time.sleep(0.02)
+    assert line.reply.claim.last_seq + 2 == len(ledger.log(line.job.id))
+    line.say(Done(Usage(1, 9)))
+    rest = [event for _, event in line.subscription]
+    assert rest == [
+        Token(0, tuple(range(2, 9)), "".join(f"{i} " for i in range(2, 9))),
+        Done(Usage(1, 9)),
+    ]
+    assert time.monotonic() - began < 5
+
+
+def test_pieces_of_one_call_are_joined() -> None:
+    """Argument text is put together per call; a new call stays its own."""
+    first = Token(0, (1,), "", (), (CallDelta(0, "f", '{"a"'),))
+    second = Token(0, (2,), "", (), (CallDelta(0, None, ":1}"), CallDelta(1, "g", "{}")))
+    assert joined(first, second).calls == (CallDelta(0, "f", '{"a":1}'), CallDelta(1, "g", "{}"))

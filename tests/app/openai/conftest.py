@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.openai.chat import ChatRequest, parse_chat
+from app.openai.completions import CompletionRequest, parse_completion
 from app.openai.embeddings import EmbeddingsRequest, parse_embeddings
 from tasks.catalog import Catalog, Model
 
@@ -33,6 +34,18 @@ def chat(catalog: Catalog) -> Callable[..., ChatRequest]:
             messages = [{"role": "user", "content": "hello"}]
             body = json.dumps({"model": "talk", "messages": messages} | fields).encode()
         return parse_chat(body, catalog=catalog, job_id="j1", owner="ann", created_at=12.5)
+
+    return parse
+
+
+@pytest.fixture(scope="session")
+def complete(catalog: Catalog) -> Callable[..., CompletionRequest]:
+    """Parse a completion body: a valid one with ``fields`` added, or the bytes given."""
+
+    def parse(body: bytes | None = None, **fields: Any) -> CompletionRequest:
+        if body is None:
+            body = json.dumps({"model": "talk", "prompt": "hello"} | fields).encode()
+        return parse_completion(body, catalog=catalog, job_id="j1", owner="ann", created_at=12.5)
 
     return parse
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.openai.chat import ChatRequest, prompt_bytes
+from app.openai.chat import ChatRequest
 from app.openai.chat_fields import ChatBody
 from app.openai.errors import BadRequest
 from tasks.errors import UnknownModel
@@ -64,6 +64,8 @@ def test_every_parameter_arrives_in_the_job(chat: Parse) -> None:
         repeat_penalty=1.1,
         ignore_eos=True,
         cache_prompt=False,
+        timings_per_token=True,
+        timeout_s=2.5,
     )
     assert request == ChatRequest(
         job=ChatJob(
@@ -90,9 +92,11 @@ def test_every_parameter_arrives_in_the_job(chat: Parse) -> None:
             ignore_eos=True,
             cache_prompt=False,
             metadata={"k": "v"},
+            deadline_at=15.0,
         ),
         stream=True,
         include_usage=True,
+        timings=True,
     )
     assert decode(encode(request.job)) == request.job
 
@@ -104,6 +108,8 @@ def test_messages_keep_their_order_and_developers_are_systems(chat: Parse) -> No
     job = chat(messages=sent).job
     assert [m.role for m in job.messages] == ["system", "system", "user", "assistant", "tool"]
     assert [m.content for m in job.messages] == roles
+    # Only a tool's message answers a call.
+    assert [m.tool_call_id for m in job.messages] == [None] * 4 + ["x"]
 
 
 def test_text_parts_are_joined_by_lines(chat: Parse) -> None:
@@ -146,9 +152,9 @@ def test_an_assistants_refusal_part_is_text(chat: Parse) -> None:
             "invalid_value",
         ),
         (
-            {"role": "assistant", "content": None, "tool_calls": [{"id": "x"}]},
-            "messages[1].tool_calls",
-            "unsupported_value",
+            {"role": "assistant", "content": None, "tool_calls": []},
+            "messages[1].content",
+            "missing_required_parameter",
         ),
         (
             {"role": "assistant", "content": None, "function_call": {"name": "x"}},
@@ -224,6 +230,17 @@ def test_a_part_that_the_model_cannot_perceive_is_refused(
         ("repeat_penalty", 2.5),
         ("ignore_eos", 0),
         ("cache_prompt", 1),
+        ("grammar", 5),
+        ("json_schema", "{}"),
+        ("json_schema", True),
+        ("tools", {}),
+        ("tool_choice", 5),
+        ("timings", 1),
+        ("timings_per_token", "yes"),
+        ("timeout_s", 0),
+        ("timeout_s", -1),
+        ("timeout_s", 86_401),
+        ("timeout_s", "5"),
         ("model", None),
         ("model", "m" * 257),
         ("model", "vec"),
@@ -241,31 +258,6 @@ def test_an_empty_stop_string_is_named_by_its_index(chat: Parse, stop: list[str]
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("response_format", {"type": "json_object"}),
-        ("response_format", {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}),
-        ("tools", [{"type": "function", "function": {"name": "x"}}]),
-        ("functions", [{"name": "x"}]),
-        ("tool_choice", "required"),
-        ("tool_choice", {"type": "function", "function": {"name": "x"}}),
-        ("grammar", 'root ::= "yes"'),
-    ],
-)
-def test_what_would_constrain_the_answer_is_refused(chat: Parse, field: str, value: Any) -> None:
-    """A constraint that is not kept is not ignored either."""
-    error = refused(chat, **{field: value})
-    assert (error.param, error.code) == (field, "unsupported_value")
-    assert "does not constrain output" in error.message
-
-
-def test_an_unknown_response_format_is_a_wrong_value(chat: Parse) -> None:
-    """A format that nobody knows is told apart from one that is not served yet."""
-    error = refused(chat, response_format={"type": "xml"})
-    assert (error.param, error.code) == ("response_format.type", "invalid_value")
-
-
-@pytest.mark.parametrize(
     "harmless",
     [
         {"response_format": {"type": "text"}},
@@ -274,6 +266,9 @@ def test_an_unknown_response_format_is_a_wrong_value(chat: Parse) -> None:
         {"tool_choice": "auto"},
         {"grammar": ""},
         {"parallel_tool_calls": True},
+        {"parallel_tool_calls": False},
+        {"functions": [], "function_call": "none"},
+        {"timings": False, "timings_per_token": False},
         {"user": "ann"},
         {"stop": []},
         {"logit_bias": {}},
@@ -283,7 +278,7 @@ def test_an_unknown_response_format_is_a_wrong_value(chat: Parse) -> None:
     ],
 )
 def test_what_constrains_nothing_changes_nothing(chat: Parse, harmless: dict[str, Any]) -> None:
-    """Clients that send the neutral value of an unserved feature get their answer."""
+    """Clients that send the neutral value of a feature get the answer of those that do not."""
     assert chat(**harmless) == chat()
 
 
@@ -311,7 +306,8 @@ def test_an_unknown_model_passes_through_as_such(chat: Parse) -> None:
         chat(model="gpt-9\x00")
 
 
-def test_the_prompts_size_counts_bytes_not_characters(chat: Parse) -> None:
-    """Contents and names count with their UTF-8 length."""
-    sent = [{"role": "system", "content": "abc", "name": "é"}, {"role": "user", "content": "水🌊"}]
-    assert prompt_bytes(chat(messages=sent).job) == 3 + 2 + 3 + 4
+@pytest.mark.parametrize("name", ["timings", "timings_per_token"])
+def test_timings_are_asked_for_by_either_name(chat: Parse, name: str) -> None:
+    """llama-server's clients ask for them per token."""
+    assert chat(**{name: True}).timings is True
+    assert chat().timings is False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.jobs import Message
+from tasks.jobs import Message, Tool, ToolCall
 
 pytest.importorskip("llama_cpp")
 
@@ -43,6 +43,56 @@ def test_chatml_is_the_default_format() -> None:
 def test_templates_find_what_they_expect(source: str, expected: str) -> None:
     """The names, filters and tags that templates of Hugging Face use are there."""
     assert render(source) == expected
+
+
+def test_tools_have_the_shape_of_openai() -> None:
+    """A template finds each tool's name, description and parameters, the latter no text."""
+    template = ChatTemplate("{{ tools | tojson }}", bos="", eos="")
+    tools = [Tool("add", "Adds", '{"type": "object"}')]
+    assert template.render(HELLO, tools) == (
+        '[{"type": "function", "function": {"name": "add", "description": "Adds", '
+        '"parameters": {"type": "object"}}}]'
+    )
+
+
+def test_calls_have_the_shape_of_hugging_face() -> None:
+    """A template finds the arguments of an earlier call parsed, and which call a result is of."""
+    source = (
+        "{% for m in messages %}{% for c in m.tool_calls or [] %}"
+        "{{ c.id }} {{ c.function.name }} {{ c.function.arguments.b[0] }} {% endfor %}"
+        "{{ m.tool_call_id }}{% endfor %}"
+    )
+    call = ToolCall("c1", "add", '{"b": [3]}')
+    messages = [
+        Message("assistant", "", tool_calls=(call,)),
+        Message("tool", "5", tool_call_id="c1"),
+    ]
+    assert render(source, messages) == "c1 add 3 c1"
+
+
+def test_no_tools_are_none() -> None:
+    """Templates ask whether tools are none, and must not be told an empty list."""
+    assert render("{{ tools is none }}") == "True"
+
+
+def test_broken_arguments_refuse_the_prompt() -> None:
+    """Arguments that are no JSON cannot be shown to a template."""
+    broken = Message("assistant", "", tool_calls=(ToolCall("c1", "add", "{"),))
+    with pytest.raises(InvalidPrompt, match="arguments of add are no JSON"):
+        render(CHATML, [broken])
+
+
+def test_bound_counts_tools_and_calls() -> None:
+    """A template may write large tools and calls out, several times."""
+    tools = [Tool("f", "long " * 20_000)]
+    template = ChatTemplate(
+        "{% for i in range(4) %}{{ tools | tojson }}{% endfor %}", bos="", eos=""
+    )
+    assert len(template.render(HELLO, tools)) > 400_000
+    call = ToolCall("c", "f", '{"a": "' + "long " * 20_000 + '"}')
+    messages = [Message("assistant", "", tool_calls=(call,))]
+    source = "{% for i in range(4) %}{{ messages | tojson(indent=4) }}{% endfor %}"
+    assert len(render(source, messages)) > 400_000
 
 
 def test_refusal_reaches_the_client() -> None:

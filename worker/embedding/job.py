@@ -1,8 +1,8 @@
-"""An embeddings job, step by step: inputs to token ids, token ids to vectors, vectors to events."""
+"""An embeddings job before and after its computing: to token ids, from vectors to events. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,6 @@ from tasks.events import Vectors
 from tasks.jobs import EmbedJob
 from worker.runtimes.base import EmbedRuntime
 
-# Inputs per call of the runtime: the knee of the throughput curve on two cores.
-BATCH = 32
 # Rows per event: 128 vectors of 384 numbers are 192 KB in the log.
 ROWS = 128
 
@@ -38,26 +36,6 @@ def inputs_of(runtime: EmbedRuntime, job: EmbedJob) -> list[list[int]]:
                 param=f"input[{index}]",
             )
     return inputs
-
-
-def vectors_of(
-    runtime: EmbedRuntime,
-    inputs: list[list[int]],
-    dimensions: int | None,
-    interrupted: Callable[[], bool],
-) -> NDArray[np.float32] | None:
-    """Unit vectors in the order of ``inputs``; None when interrupted between two batches.
-
-    Inputs of like length are computed together: padding is work for nothing.
-    """
-    vectors = np.empty((len(inputs), runtime.dimensions), dtype=np.float32)
-    order = sorted(range(len(inputs)), key=lambda index: len(inputs[index]))
-    for start in range(0, len(order), BATCH):
-        if interrupted():
-            return None
-        rows = order[start : start + BATCH]
-        vectors[rows] = runtime.embed([inputs[row] for row in rows])
-    return vectors if dimensions is None else shorten(vectors, dimensions)
 
 
 def shorten(vectors: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""An embeddings job, step by step, on the echo runtime."""
+"""An embeddings job before and after its computing, on the echo runtime."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tasks.errors import ContextLengthExceeded, InvalidJob
 from tasks.jobs import EmbedJob
-from worker.embedding import ROWS, events_of, inputs_of, shorten, vectors_of
+from worker.embedding.job import ROWS, events_of, inputs_of, shorten
 from worker.runtimes.echo import EchoEmbed
 
 RUNTIME = EchoEmbed(context=32, dimensions=16)
@@ -18,29 +18,6 @@ RUNTIME = EchoEmbed(context=32, dimensions=16)
 def job(**changes: Any) -> EmbedJob:
     """An embeddings job."""
     return EmbedJob(id="1", model="m", **changes)
-
-
-def test_vectors_keep_the_order_of_their_inputs() -> None:
-    """Though inputs of like length are computed together."""
-    texts = tuple("x" * (1 + (i * 7) % 20) + str(i) for i in range(100))
-    inputs = inputs_of(RUNTIME, job(texts=texts))
-    vectors = vectors_of(RUNTIME, inputs, None, lambda: False)
-    assert vectors is not None
-    for i in (0, 50, 99):
-        assert np.allclose(vectors[i], RUNTIME.embed([inputs[i]])[0])
-
-
-def test_an_interrupted_job_computes_nothing_more() -> None:
-    """Between two batches it looks whether anybody still wants it."""
-    inputs = inputs_of(RUNTIME, job(texts=("a",) * 100))
-    looks: list[None] = []
-
-    def interrupted() -> bool:
-        looks.append(None)
-        return len(looks) > 2
-
-    assert vectors_of(RUNTIME, inputs, None, interrupted) is None
-    assert len(looks) == 3
 
 
 @pytest.mark.parametrize(

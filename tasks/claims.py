@@ -1,0 +1,68 @@
+"""What the ledger hands out and takes back: states, claims, entries, and its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+from tasks import jobs
+from tasks.jobs import Job
+
+State = Literal["queued", "running", "done", "failed", "cancelled", "expired"]
+FINAL: frozenset[State] = frozenset({"done", "failed", "cancelled", "expired"})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job in a worker's hands: ``last_seq`` events of earlier attempts are in its log."""
+
+    job_id: str
+    attempt: int
+    last_seq: int
+    version: int
+    body: bytes
+
+    def job(self) -> Job:
+        """The job itself; ``UnsupportedVersion`` when a newer release wrote it."""
+        return jobs.decode(self.body, self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Events that an attempt says, encoded, the first of them number ``first_seq``.
+
+    With a ``state`` they end the job.
+    """
+
+    claim: Claim
+    queue: str
+    first_seq: int
+    encoded: Sequence[bytes]
+    state: State | None = None
+
+
+class Append(IntEnum):
+    """What became of an ``Entry``."""
+
+    FENCED = 0
+    LOGGED = 1
+    GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """``last_seq`` is the log's end; ``cancelled`` says that somebody asked the job to stop."""
+
+    status: Append
+    last_seq: int
+    cancelled: bool
+
+
+class Accepted(IntEnum):
+    """What became of a job that was to be accepted; only ``KNOWN`` is false."""
+
+    KNOWN = 0
+    NEEDS_TICKET = 1
+    AWAITED = 2
