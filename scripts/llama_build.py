@@ -23,6 +23,7 @@ from scripts.console import Progress, SetupError, run_logged, tail
 from scripts.prerequisites import Compiler
 
 SLIM = Path(__file__).resolve().parent / "llama_slim.cmake"
+ATTENTION = SLIM.with_name("llama_attention.h")  # SLIM puts it into ggml
 NINJA_STEP = re.compile(r"^\s*\[(\d+)/(\d+)\]")
 
 
@@ -106,7 +107,7 @@ def cached_wheel(version: str, tier: Tier, machine: Machine) -> Path | None:
 def wheel_folder(version: str, tier: Tier, machine: Machine) -> Path:
     """Where the wheel lies that was built like this, on a machine like this."""
     parts = [version, cmake_args(tier), vars(machine) | {"compiler": vars(machine.compiler)}]
-    text = json.dumps([*parts, SLIM.read_text()], sort_keys=True)
+    text = json.dumps([*parts, SLIM.read_text(), ATTENTION.read_text()], sort_keys=True)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "millrace" / "wheels" / hashlib.sha256(text.encode()).hexdigest()[:24]
 

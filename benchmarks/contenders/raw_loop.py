@@ -23,7 +23,8 @@ from tasks.jobs import ChatJob
 from worker.runtimes.llama import openmp
 from worker.runtimes.sources import resolve
 
-openmp.settle(os.environ)
+# The long wait, which is the fastest for who is alone, as this process is.
+openmp.settle(os.environ, switchable=True)
 
 # Only now, because libgomp reads the environment when it is loaded.
 import llama_cpp  # noqa: E402
