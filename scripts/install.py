@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file, by a Python that knows nothing of this checkout
 
 from scripts.console import SetupError, duration, must_run, say, step
-from scripts.llama_build import SLIM, Machine, Tier, build_wheel, cached_wheel, cpu_flags
+from scripts.llama_build import ATTENTION, SLIM, Machine, Tier, build_wheel, cached_wheel, cpu_flags
 from scripts.prerequisites import apt_install, check_python, ensure_system_packages, find_compiler
 
 VENV = ROOT / ".venv"
@@ -34,7 +34,14 @@ STAMP = VENV / "millrace-stamp.json"
 REQUIREMENTS = ROOT / "requirements"
 CONSTRAINTS = REQUIREMENTS / "constraints.txt"
 SMOKE = ROOT / "scripts" / "llama_smoke.py"
-OWN_FILES = ("install.py", "prerequisites.py", "llama_build.py", "llama_smoke.py", SLIM.name)
+OWN_FILES = (
+    "install.py",
+    "prerequisites.py",
+    "llama_build.py",
+    "llama_smoke.py",
+    SLIM.name,
+    ATTENTION.name,
+)
 SMOKE_TIMEOUT_S = 300
 SMOKE_CANNOT_RUN = 3
 PIP = (PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-c", CONSTRAINTS)

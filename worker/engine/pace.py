@@ -2,15 +2,15 @@
 
 A step with a piece of a prompt lasts longer, and everybody who reads an answer waits for it. The
 processor's time is therefore divided between answers on their way and prompts that wait, by their
-numbers, but prompts get half at least: with four answers and one prompt a step lasts twice as long
-as without the prompt, with one answer and seven prompts eight times. What a step and a prompt's
-token cost is measured as it goes.
+numbers, but prompts get half at least: with four answers and one long prompt a step lasts twice as
+long as without it. A prompt that is short beside a step goes at once: cutting it up would let all
+wait longer. What a step and a prompt's token cost is measured as it goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 LEAST = 16
 """Tokens of a prompt in every step: fewer are hardly cheaper, for the weights are read once."""
@@ -22,45 +22,68 @@ what it computes at once, so that more would gain nothing, and a step be heard o
 LONGEST_STEP_MS = 1000.0
 """A step that lasts longer would make cancelling and draining wait."""
 
+SHORT_STEPS = 4.0
+"""A prompt is short when computing it takes no longer than so many steps without it."""
+
 _STEP_TOKENS = 6
 """Tokens of a prompt that take as long as one step of one answer, until both are measured."""
+
+_READING = 4.0
+"""Answers that cost as much as reading the weights, which a step does once: with so many answers
+a step takes twice as long as with none. A guess for numbers of answers not measured yet."""
 
 _WEIGHT = 0.25
 
 
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt that waits: ``left`` of the ``whole`` tokens that had to be computed."""
+
+    left: int
+    whole: int
+
+
 @dataclass(slots=True)
 class Pace:
-    """Moving averages of what a step costs; ``None`` until one was measured."""
+    """Moving averages: a step's time by its number of answers, and that of a prompt's token."""
 
-    step_ms: float | None = None
+    steps_ms: dict[int, float] = field(default_factory=dict)
     token_ms: float | None = None
 
     def measured(self, answers: int, prompt_tokens: int, took_ms: float) -> None:
         """A step with so many ``answers`` and ``prompt_tokens`` took so long."""
         if not prompt_tokens:
-            self.step_ms = _blend(self.step_ms, took_ms)
-        elif not answers:
-            self.token_ms = _blend(self.token_ms, took_ms / prompt_tokens)
-        elif self.step_ms is not None:
-            self.token_ms = _blend(self.token_ms, max(took_ms - self.step_ms, 0.01) / prompt_tokens)
+            self.steps_ms[answers] = _blend(self.steps_ms.get(answers), took_ms)
+            return
+        step_ms = self._step_ms(answers) if answers else 0.0
+        if step_ms is not None:
+            token_ms = max(took_ms - step_ms, 0.01) / prompt_tokens
+            self.token_ms = _blend(self.token_ms, token_ms)
 
-    def prompt_tokens(self, answers: int, prompts: Sequence[int]) -> int:
-        """The most tokens of ``prompts`` (their lengths, oldest first) for the next step."""
+    def prompt_tokens(self, answers: int, prompts: Sequence[Prompt]) -> int:
+        """The most tokens of ``prompts``, oldest first, for the next step."""
         if not prompts:
             return 0
+        oldest = prompts[0]
+        if self.token_ms is None:
+            return min(oldest.left, MOST)
         if not answers:
             # The oldest prompt alone, if it is long enough: its answer begins the sooner.
-            wanted = max(prompts[0], 2 * LEAST)
-            return self._bounded(wanted, LONGEST_STEP_MS)
-        step_ms = self.step_ms
-        if step_ms is None:
-            # No step without a prompt was seen yet: one reads all weights for its few rows.
-            step_ms = _STEP_TOKENS * (self.token_ms or 1.0)
+            return self._bounded(max(oldest.left, 2 * LEAST), LONGEST_STEP_MS)
+        step_ms = self._step_ms(answers) or _STEP_TOKENS * self.token_ms
+        if oldest.whole * self.token_ms <= SHORT_STEPS * step_ms:
+            return min(oldest.left, MOST)
         return self._bounded(MOST, step_ms * max(1.0, len(prompts) / answers))
 
+    def _step_ms(self, answers: int) -> float | None:
+        """What a step without prompts takes, from the nearest number of answers measured."""
+        if not self.steps_ms:
+            return None
+        nearest = min(self.steps_ms, key=lambda known: abs(known - answers))
+        return self.steps_ms[nearest] * (_READING + answers) / (_READING + nearest)
+
     def _bounded(self, wanted: int, most_ms: float) -> int:
-        if self.token_ms is None:
-            return min(wanted, MOST)
+        assert self.token_ms is not None
         allowed = min(most_ms, LONGEST_STEP_MS) / self.token_ms
         return max(LEAST, min(wanted, _step_down(allowed), MOST))
 

@@ -2,7 +2,7 @@
 
 The prefix that a prompt shares with what some slot holds, running or idle, need not be computed
 again. Where the slot is idle and would lose little, the sequence moves in; otherwise the prefix is
-copied into the idle slot that was used least recently.
+copied into an idle slot, of those next to running ones the one used least recently.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ COPY_LEAST = 32
 which takes as long as computing about ten tokens."""
 
 NEAR = 2
-"""Idle slots that may lie between a new sequence and the running ones: the runtime computes such
-gaps along, and a larger one would split every batch (``runtimes.llama.memory``)."""
+"""Idle slots that may lie between a sequence at home and the running ones. The runtime computes such
+gaps along, which costs their share of each step; a larger gap would split every batch in two
+(``runtimes.llama.memory``). Where nothing is gained by it no gap is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,17 @@ def place(
     memories: Sequence[Held], known: Sequence[int], *, context: int, reuse: bool
 ) -> Placement:
     """The place for a sequence that begins with ``known``; at least one slot is not running."""
-    near = _near(memories)
-    oldest = min(near, key=lambda held: (held.used, held.slot))
+    distance = _distances(memories)
+    # Next to those that run, and of such slots the one that was used least recently.
+    oldest = min(
+        (held for held in memories if not held.running),
+        key=lambda held: (distance[held.slot], held.used, held.slot),
+    )
     if not reuse:
         return Placement(oldest.slot, oldest.slot, 0)
     shared = {held.slot: usable(held.tokens, known) for held in memories}
     best = max(memories, key=lambda held: (shared[held.slot], held.used))
+    near = [held for held in memories if distance.get(held.slot, NEAR + 1) <= NEAR] or [oldest]
     at_home = max(near, key=lambda held: (shared[held.slot], held.used))
     saved = shared[best.slot] - shared[at_home.slot]
     if saved < least_copied(context) and _may_move_in(at_home, shared[at_home.slot], oldest):
@@ -81,11 +87,11 @@ def _may_move_in(home: Held, shared: int, oldest: Held) -> bool:
     return home.slot == oldest.slot or 2 * shared >= len(home.tokens)
 
 
-def _near(memories: Sequence[Held]) -> list[Held]:
-    idle = [held for held in memories if not held.running]
+def _distances(memories: Sequence[Held]) -> dict[int, int]:
+    """Idle slots between each idle slot and the nearest running one; 0 where nothing runs."""
     running = [held.slot for held in memories if held.running]
-    if not running:
-        return idle
-    distance = {held.slot: min(abs(held.slot - slot) for slot in running) - 1 for held in idle}
-    near = [held for held in idle if distance[held.slot] <= NEAR]
-    return near or [min(idle, key=lambda held: distance[held.slot])]
+    return {
+        held.slot: min((abs(held.slot - slot) - 1 for slot in running), default=0)
+        for held in memories
+        if not held.running
+    }

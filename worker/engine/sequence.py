@@ -72,6 +72,11 @@ class Sequence:
         return self.slot >= 0
 
     @property
+    def uncached(self) -> int:
+        """How many tokens had to be computed before the first could be drawn."""
+        return len(self.known) - self.cached
+
+    @property
     def generating(self) -> bool:
         """Whether its prompt is computed and one token after the other is drawn."""
         return self.clock.first_s > 0

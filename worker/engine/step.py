@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tasks.errors import ModelFailed, TaskError
 from tasks.events import Finished, Token
-from worker.engine.pace import Pace
+from worker.engine.pace import Pace, Prompt
 from worker.engine.plan import Pending, Share, plan
 from worker.engine.sequence import Sequence
 from worker.engine.slots import Slots
@@ -54,7 +54,7 @@ class Step:
         running = list(self._slots)
         waiting = [Pending(s.slot, len(s.pending), s.generating) for s in running]
         answers = sum(entry.generating for entry in waiting)
-        prompts = [entry.tokens for entry in waiting if not entry.generating]
+        prompts = [Prompt(len(s.pending), s.uncached) for s in running if not s.generating]
         feeds: list[Feed] = []
         scores_left = self._runtime.scores
         for share in plan(waiting, self._pace.prompt_tokens(answers, prompts)):

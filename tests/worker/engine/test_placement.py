@@ -54,9 +54,19 @@ def test_without_reuse_nothing_is_kept() -> None:
 
 
 def test_slots_stay_close_together() -> None:
-    """Beside running slots the near idle ones are taken, though a far one was idle longer."""
-    memories = [Held(slot, [], slot < 2, 10 if slot < 8 else 0) for slot in range(16)]
-    assert place(memories, [1, 2, 3], context=CONTEXT, reuse=True).slot in (2, 3, 4)
+    """Beside running slots the next idle one is taken, though a far one was idle longer."""
+    memories = [Held(slot, [], 4 <= slot < 6, 10 - slot // 2) for slot in range(16)]
+    assert place(memories, [1, 2, 3], context=CONTEXT, reuse=True).slot == 6
+
+
+def test_a_gap_is_made_only_for_what_is_remembered() -> None:
+    """A slot two further on that holds the conversation is worth a gap; one much further is not."""
+    known = [*range(50), 1]
+    memories = [Held(slot, [], slot == 0, 0) for slot in range(8)]
+    memories[3] = Held(3, known[:50], False, 1)
+    assert place(memories, known, context=CONTEXT, reuse=True) == Placement(3, 3, 50)
+    memories[3], memories[6] = Held(3, [], False, 0), Held(6, known[:50], False, 1)
+    assert place(memories, known, context=CONTEXT, reuse=True) == Placement(1, 6, 50)
 
 
 @given(

@@ -9,7 +9,7 @@ import os
 
 from worker.runtimes.llama import openmp
 
-openmp.settle(os.environ, switchable=False)
+openmp.settle(os.environ, switchable=openmp.switchable())
 
 # Only now: the import loads libgomp, and libgomp reads the environment.
 from worker.runtimes.llama.runtime import LlamaRuntime  # noqa: E402

@@ -51,8 +51,8 @@ def new_context(
     params.n_ubatch = _MICRO_BATCH_TOKENS
     # Without it the logits of a whole micro-batch are reserved: 100 MB for 49,152 tokens.
     params.n_outputs_max = outputs
-    params.n_threads = threads or _cores()
-    params.n_threads_batch = threads or _cores()
+    params.n_threads = threads or cores()
+    params.n_threads_batch = threads or cores()
     params.no_perf = True
     # A stream of cells for each slot: see memory.
     params.kv_unified = False
@@ -69,5 +69,6 @@ def most_fed(slots: int, context: int) -> int:
     return min(_BATCH_TOKENS, slots * context)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many this process may use."""
     return len(os.sched_getaffinity(0))

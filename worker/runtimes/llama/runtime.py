@@ -12,11 +12,11 @@ import numpy as np
 from tasks.jobs import Message, Sampling, Tool
 from worker.runtimes.base import Feed, Sampled, Scored
 from worker.runtimes.errors import DecodeFailed, LoadFailed
-from worker.runtimes.llama import library, logits
+from worker.runtimes.llama import library, logits, waiting
 from worker.runtimes.llama.batch import Batch
 from worker.runtimes.llama.candidates import Candidates
 from worker.runtimes.llama.memory import Memory, gaps
-from worker.runtimes.llama.opening import load, most_fed, new_context
+from worker.runtimes.llama.opening import cores, load, most_fed, new_context
 from worker.runtimes.llama.prompt import Prompter
 from worker.runtimes.llama.sampler import Chain
 from worker.runtimes.llama.template import CHATML, ChatTemplate
@@ -75,12 +75,14 @@ class LlamaRuntime:
         self._candidates = Candidates(self._vocabulary.size)
         source = llama_cpp.llama_model_chat_template(self._model, None)
         self._template = source.decode("utf-8", "replace") if source else ""
+        self._watcher: waiting.Watcher | None = None
         try:
             self._prompter = Prompter(self._chat_template(), self._vocabulary)
             self._warm_up()
         except (LoadFailed, DecodeFailed) as error:
             self.shutdown()
             raise LoadFailed(f"{path}: {error}") from error
+        self._watcher = waiting.watch(threads or cores())
 
     @property
     def slots(self) -> int:
@@ -197,6 +199,8 @@ class LlamaRuntime:
 
     def shutdown(self) -> None:
         """Return all memory; nothing may be called afterwards."""
+        if self._watcher:
+            self._watcher.stop()
         for slot in range(len(self._slots)):
             self.close(slot)
         llama_cpp.llama_free(self._context)
@@ -231,6 +235,8 @@ class LlamaRuntime:
             raise ValueError(f"slot {feed.slot} holds 1 to {self._per_slot} tokens, not {length}")
 
     def _compute(self) -> None:
+        if self._watcher:
+            self._watcher.computing()
         library.forget_log()
         code = llama_cpp.llama_decode(self._context, self._batch.handle)
         if code == 1:

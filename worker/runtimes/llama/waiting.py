@@ -19,10 +19,10 @@ from worker.runtimes.llama import openmp, queueing
 log = logging.getLogger(__name__)
 
 WINDOW_S = 0.1
-CONTENDED = 0.10
+CONTENDED = 0.25
 """Queued share of a window from which others want our cores: short at once."""
 
-CALM = 0.05
+CALM = 0.12
 """Below this a window is calm; in between nothing is concluded."""
 
 CALM_S = 2.0
