@@ -22,8 +22,13 @@ what it computes at once, so that more would gain nothing, and a step be heard o
 LONGEST_STEP_MS = 1000.0
 """A step that lasts longer would make cancelling and draining wait."""
 
-SHORT_STEPS = 4.0
-"""A prompt is short when computing it takes no longer than so many steps without it."""
+SHORT_TOKENS = 64
+SHORT_STEPS = 8.0
+"""A prompt is short when it has so few tokens, or takes no longer than so many steps."""
+
+TOGETHER_STEPS = 4.0
+"""Short prompts that came together are computed together, for each by itself would read all weights
+once more: as many as so many steps take, or all of them while more wait than are answered."""
 
 _STEP_TOKENS = 6
 """Tokens of a prompt that take as long as one step of one answer, until both are measured."""
@@ -67,13 +72,32 @@ class Pace:
         oldest = prompts[0]
         if self.token_ms is None:
             return min(oldest.left, MOST)
+        step_ms = self._step_ms(max(answers, 1)) or _STEP_TOKENS * self.token_ms
+        share_ms = step_ms * max(1.0, len(prompts) / max(answers, 1))
+        if self._short(oldest, step_ms):
+            few = len(prompts) < answers
+            most_ms = max(share_ms, TOGETHER_STEPS * step_ms) if few else LONGEST_STEP_MS
+            return self._together(prompts, step_ms, most_ms)
         if not answers:
             # The oldest prompt alone, if it is long enough: its answer begins the sooner.
             return self._bounded(max(oldest.left, 2 * LEAST), LONGEST_STEP_MS)
-        step_ms = self._step_ms(answers) or _STEP_TOKENS * self.token_ms
-        if oldest.whole * self.token_ms <= SHORT_STEPS * step_ms:
-            return min(oldest.left, MOST)
-        return self._bounded(MOST, step_ms * max(1.0, len(prompts) / answers))
+        return self._bounded(MOST, share_ms)
+
+    def _short(self, prompt: Prompt, step_ms: float) -> bool:
+        assert self.token_ms is not None
+        return prompt.whole <= SHORT_TOKENS or prompt.whole * self.token_ms <= SHORT_STEPS * step_ms
+
+    def _together(self, prompts: Sequence[Prompt], step_ms: float, most_ms: float) -> int:
+        """The oldest, and those behind it that are short and fit whole."""
+        assert self.token_ms is not None
+        taken = min(prompts[0].left, MOST)
+        for prompt in prompts[1:]:
+            more = taken + prompt.left
+            fits = more <= MOST and more * self.token_ms <= most_ms
+            if not (fits and self._short(prompt, step_ms)):
+                break
+            taken = more
+        return taken
 
     def _step_ms(self, answers: int) -> float | None:
         """What a step without prompts takes, from the nearest number of answers measured."""

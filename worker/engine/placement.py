@@ -15,8 +15,8 @@ COPY_LEAST = 32
 which takes as long as computing about ten tokens."""
 
 NEAR = 2
-"""Idle slots that may lie between a sequence at home and the running ones. The runtime computes such
-gaps along, which costs their share of each step; a larger gap would split every batch in two
+"""Idle slots that may lie between a sequence at home and the running ones. The runtime computes
+such gaps along, which costs their share of each step; a larger gap would split every batch in two
 (``runtimes.llama.memory``). Where nothing is gained by it no gap is made."""
 
 
@@ -84,7 +84,7 @@ def least_copied(context: int) -> int:
 
 def _may_move_in(home: Held, shared: int, oldest: Held) -> bool:
     """Whether little is lost: half of what the slot holds goes on, or it was to go anyway."""
-    return home.slot == oldest.slot or 2 * shared >= len(home.tokens)
+    return home.slot == oldest.slot or (shared > 0 and 2 * shared >= len(home.tokens))
 
 
 def _distances(memories: Sequence[Held]) -> dict[int, int]:

@@ -39,6 +39,19 @@ def test_a_short_prompt_goes_at_once() -> None:
     assert pace.prompt_tokens(16, [Prompt(50, 2000)]) < 50
 
 
+def test_short_prompts_go_together_and_whole() -> None:
+    """As many as take four steps: of those that do not fit none is begun."""
+    pace = Pace({8: 15}, token_ms=0.5)
+    assert pace.prompt_tokens(8, _whole(50, 50, 50)) == 100
+    assert pace.prompt_tokens(8, _whole(50, 2000)) == 50
+
+
+def test_while_more_wait_than_are_answered_they_go_together() -> None:
+    """Ten short prompts beside one answer are one step, which it waits for once."""
+    assert Pace({1: 4}, token_ms=0.5).prompt_tokens(1, _whole(*[40] * 10)) == 400
+    assert Pace({1: 4}, token_ms=0.5).prompt_tokens(0, _whole(*[40] * 10)) == 400
+
+
 def test_alone_the_oldest_prompt_goes_at_once() -> None:
     """Without running answers a prompt is fed whole, and the next one waits for its first token."""
     assert Pace({1: 10}, token_ms=1).prompt_tokens(0, _whole(300, 300)) == 300
