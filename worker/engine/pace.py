@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-LEAST = 16
-"""Tokens of a prompt in every step: fewer are hardly cheaper, for the weights are read once."""
+LEAST = 2
+"""Tokens of a prompt in every step: fewer are hardly cheaper, for the weights are read anyway."""
 
 MOST = 512
 """Tokens of prompts in one step, when nobody waits for it but themselves; llama.cpp's own limit of
@@ -38,6 +38,9 @@ _READING = 4.0
 a step takes twice as long as with none. A guess for numbers of answers not measured yet."""
 
 _WEIGHT = 0.25
+_WEIGHT_UP = 0.05
+"""For steps that last longer than usual: what disturbs them (a prompt that is just being read by
+another thread) is over before the estimate is used, and nothing may correct it for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,15 @@ class Pace:
     def measured(self, answers: int, prompt_tokens: int, took_ms: float) -> None:
         """A step with so many ``answers`` and ``prompt_tokens`` took so long."""
         if not prompt_tokens:
-            self.steps_ms[answers] = _blend(self.steps_ms.get(answers), took_ms)
+            usual_ms = self.steps_ms.get(answers, took_ms)
+            weight = _WEIGHT_UP if took_ms > usual_ms else _WEIGHT
+            self.steps_ms[answers] = usual_ms + weight * (took_ms - usual_ms)
             return
         step_ms = self._step_ms(answers) if answers else 0.0
         if step_ms is not None:
             token_ms = max(took_ms - step_ms, 0.01) / prompt_tokens
-            self.token_ms = _blend(self.token_ms, token_ms)
+            usual_ms = token_ms if self.token_ms is None else self.token_ms
+            self.token_ms = usual_ms + _WEIGHT * (token_ms - usual_ms)
 
     def prompt_tokens(self, answers: int, prompts: Sequence[Prompt]) -> int:
         """The most tokens of ``prompts``, oldest first, for the next step."""
@@ -120,7 +126,3 @@ def _step_down(tokens: float) -> int:
     """
     power = 1 << max(int(tokens).bit_length() - 1, 0)
     return power + power // 2 if tokens >= power + power // 2 else power
-
-
-def _blend(old: float | None, new: float) -> float:
-    return new if old is None else old + _WEIGHT * (new - old)

@@ -83,16 +83,24 @@ def test_without_prompts_nothing_is_planned_for_them() -> None:
 
 
 def test_what_is_measured_follows_the_machine() -> None:
-    """Steps that take twice as long are believed after a few."""
+    """Steps that take twice as long are believed in the end."""
     pace = Pace()
     for _ in range(20):
         pace.measured(4, 0, 20.0)
         pace.measured(4, 10, 30.0)
     assert 19 < pace.steps_ms[4] < 21
     assert 0.9 < (pace.token_ms or 0) < 1.1
-    for _ in range(20):
+    for _ in range(80):
         pace.measured(4, 0, 40.0)
     assert pace.steps_ms[4] > 39
+
+
+def test_a_hiccup_does_not_count_for_much() -> None:
+    """Two steps that took three times as long leave the estimate where it was, nearly."""
+    pace = Pace({4: 10.0}, 1)
+    pace.measured(4, 0, 30.0)
+    pace.measured(4, 0, 30.0)
+    assert pace.steps_ms[4] < 12
 
 
 def test_a_number_of_answers_not_seen_yet_is_estimated() -> None:
