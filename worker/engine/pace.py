@@ -27,8 +27,10 @@ SHORT_STEPS = 8.0
 """A prompt is short when it has so few tokens, or takes no longer than so many steps."""
 
 TOGETHER_STEPS = 4.0
+TOGETHER_TOKENS = 192
 """Short prompts that came together are computed together, for each by itself would read all weights
-once more: as many as so many steps take, or all of them while more wait than are answered."""
+once more: as many as so many steps take, or so many tokens while more wait than are answered. Still
+more at a time would hardly be computed faster, and the first of them would wait for the last."""
 
 _STEP_TOKENS = 6
 """Tokens of a prompt that take as long as one step of one answer, until both are measured."""
@@ -81,9 +83,10 @@ class Pace:
         step_ms = self._step_ms(max(answers, 1)) or _STEP_TOKENS * self.token_ms
         share_ms = step_ms * max(1.0, len(prompts) / max(answers, 1))
         if self._short(oldest, step_ms):
-            few = len(prompts) < answers
-            most_ms = max(share_ms, TOGETHER_STEPS * step_ms) if few else LONGEST_STEP_MS
-            return self._together(prompts, step_ms, most_ms)
+            most = int(max(share_ms, TOGETHER_STEPS * step_ms) / self.token_ms)
+            if len(prompts) >= answers:
+                most = max(most, TOGETHER_TOKENS)
+            return self._together(prompts, step_ms, min(most, TOGETHER_TOKENS))
         if not answers:
             # The oldest prompt alone, if it is long enough: its answer begins the sooner.
             return self._bounded(max(oldest.left, 2 * LEAST), LONGEST_STEP_MS)
@@ -93,16 +96,13 @@ class Pace:
         assert self.token_ms is not None
         return prompt.whole <= SHORT_TOKENS or prompt.whole * self.token_ms <= SHORT_STEPS * step_ms
 
-    def _together(self, prompts: Sequence[Prompt], step_ms: float, most_ms: float) -> int:
+    def _together(self, prompts: Sequence[Prompt], step_ms: float, most: int) -> int:
         """The oldest, and those behind it that are short and fit whole."""
-        assert self.token_ms is not None
         taken = min(prompts[0].left, MOST)
         for prompt in prompts[1:]:
-            more = taken + prompt.left
-            fits = more <= MOST and more * self.token_ms <= most_ms
-            if not (fits and self._short(prompt, step_ms)):
+            if taken + prompt.left > most or not self._short(prompt, step_ms):
                 break
-            taken = more
+            taken += prompt.left
         return taken
 
     def _step_ms(self, answers: int) -> float | None:
