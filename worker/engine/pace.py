@@ -27,7 +27,7 @@ SHORT_STEPS = 8.0
 """A prompt is short when it has so few tokens, or takes no longer than so many steps."""
 
 TOGETHER_STEPS = 4.0
-TOGETHER_TOKENS = 192
+TOGETHER_TOKENS = 256
 """Short prompts that came together are computed together, for each by itself would read all weights
 once more: as many as so many steps take, or so many tokens while more wait than are answered. Still
 more at a time would hardly be computed faster, and the first of them would wait for the last."""

@@ -47,9 +47,9 @@ def test_short_prompts_go_together_and_whole() -> None:
 
 
 def test_while_more_wait_than_are_answered_they_go_in_groups() -> None:
-    """Of ten short prompts beside one answer, or none, four are one step: what pays to share."""
+    """Of ten short prompts beside one answer, or none, six are one step: what pays to share."""
     for answers in (0, 1):
-        assert Pace({1: 4}, token_ms=0.5).prompt_tokens(answers, _whole(*[40] * 10)) == 160
+        assert Pace({1: 4}, token_ms=0.5).prompt_tokens(answers, _whole(*[40] * 10)) == 240
 
 
 def test_alone_the_oldest_prompt_goes_at_once() -> None:
