@@ -2,8 +2,8 @@
 
 A step with a piece of a prompt lasts longer, and everybody who reads an answer waits for it. The
 processor's time is therefore divided between answers on their way and prompts that wait, by their
-numbers, but prompts get half at least: with four answers and one long prompt a step lasts twice as
-long as without it. A prompt that is short beside a step goes at once: cutting it up would let all
+numbers, but prompts get close to half at least: with four answers and one long prompt a step lasts
+up to twice as long as without it. A prompt that is short beside a step goes at once: cutting it up would let all
 wait longer. What a step and a prompt's token cost is measured as it goes.
 """
 
@@ -25,6 +25,10 @@ LONGEST_STEP_MS = 1000.0
 SHORT_TOKENS = 64
 SHORT_STEPS = 8.0
 """A prompt is short when it has so few tokens, or takes no longer than so many steps."""
+
+LONG_SHARE = 0.7
+"""Of a step's time, what a piece of a long prompt is planned for: late pieces last longer than the
+ones before them told, for each token attends to more."""
 
 TOGETHER_STEPS = 4.0
 TOGETHER_TOKENS = 256
@@ -90,7 +94,7 @@ class Pace:
         if not answers:
             # The oldest prompt alone, if it is long enough: its answer begins the sooner.
             return self._bounded(max(oldest.left, 2 * LEAST), LONGEST_STEP_MS)
-        return self._bounded(MOST, share_ms)
+        return self._bounded(MOST, LONG_SHARE * share_ms)
 
     def _short(self, prompt: Prompt, step_ms: float) -> bool:
         assert self.token_ms is not None
