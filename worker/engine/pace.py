@@ -3,8 +3,8 @@
 A step with a piece of a prompt lasts longer, and everybody who reads an answer waits for it. The
 processor's time is therefore divided between answers on their way and prompts that wait, by their
 numbers, but prompts get close to half at least: with four answers and one long prompt a step lasts
-up to twice as long as without it. A prompt that is short beside a step goes at once: cutting it up would let all
-wait longer. What a step and a prompt's token cost is measured as it goes.
+up to twice as long as without it. A prompt that is short beside a step goes at once: cutting it up
+would let all wait longer. What a step and a prompt's token cost is measured as it goes.
 """
 
 from __future__ import annotations
