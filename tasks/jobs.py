@@ -160,9 +160,7 @@ class EmbedJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="embed", kw_
 Job = ChatJob | CompletionJob | EmbedJob
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Job] = msgspec.msgpack.Decoder(
-    ChatJob | CompletionJob | EmbedJob
-)
+_decoder: msgspec.msgpack.Decoder[Job] = msgspec.msgpack.Decoder(ChatJob | CompletionJob | EmbedJob)
 
 
 def encode(job: Job) -> bytes:
