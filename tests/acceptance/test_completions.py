@@ -14,6 +14,8 @@ from tests.acceptance.test_openai_client import ASK, CHAT, EMBED, ask
 def complete(stack: Stack, prompt: Any = "The capital of France is", **changes: Any) -> Any:
     """A greedy completion of the real model."""
     fields: dict[str, Any] = {"model": CHAT, "prompt": prompt, "temperature": 0} | changes
+    # Equal requests have equal answers without it: docs/use.md says why.
+    fields["extra_body"] = {"cache_prompt": False} | fields.get("extra_body", {})
     return stack.client.completions.create(**fields)
 
 

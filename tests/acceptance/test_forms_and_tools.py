@@ -6,7 +6,7 @@ import json
 from typing import Any, Literal
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_openai_client import CHAT, ask
@@ -60,11 +60,14 @@ def test_an_answer_keeps_its_schema(stack: Stack, seed: int) -> None:
 
 
 class Person(BaseModel):
-    """What the official client turns into a schema, and an answer back into."""
+    """What the official client turns into a schema, and an answer back into.
 
-    name: str
-    age: int
-    tags: list[Literal["old", "new"]]
+    Bounded, because a small model that is asked greedily may never end a text or a list.
+    """
+
+    name: str = Field(max_length=30)
+    age: int = Field(ge=0, le=150)
+    tags: list[Literal["old", "new"]] = Field(max_length=3)
 
 
 def test_the_official_client_parses_an_answer(stack: Stack) -> None:
