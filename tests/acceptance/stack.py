@@ -22,6 +22,14 @@ MODELS = Path(__file__).with_name("models.toml")
 BIN = Path(sys.executable).parent
 
 
+def command_line(process: psutil.Process) -> str:
+    """The command of a process; empty for one that has ended since it was listed."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
 class Stack:
     """``millrace up`` in a process group of its own.
 
@@ -97,17 +105,16 @@ class Stack:
         mine = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("MILLRACE_DATA_DIR") == str(self.folder):
+                ours = process.environ().get("MILLRACE_DATA_DIR") == str(self.folder)
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
                     mine.append(process)
             except psutil.Error:
                 continue
-        return [p for p in mine if p.status() != psutil.STATUS_ZOMBIE]
+        return mine
 
     def pid_of(self, *words: str) -> int:
         """The oldest process whose command line holds all ``words``."""
-        found = [
-            p for p in self.processes() if all(word in " ".join(p.cmdline()) for word in words)
-        ]
+        found = [p for p in self.processes() if all(word in command_line(p) for word in words)]
         assert found, f"no process with {words}"
         return min(found, key=lambda process: process.create_time()).pid
 
@@ -129,9 +136,7 @@ class Stack:
     def wait_for(self, *words: str, other_than: int) -> int:
         """Wait until another process than ``other_than`` has this command line; its pid."""
         for _ in range(200):
-            found = [
-                p.pid for p in self.processes() if all(w in " ".join(p.cmdline()) for w in words)
-            ]
+            found = [p.pid for p in self.processes() if all(w in command_line(p) for w in words)]
             if found and other_than not in found:
                 return found[0]
             time.sleep(0.05)
