@@ -18,9 +18,10 @@ from app.openai.chat_shapes import (
     call_piece,
     logprobs,
 )
+from app.openai.collected import Collected
 from app.openai.counts import timings_body, usage_body
 from app.openai.errors import error_body, error_type
-from tasks.events import CallDelta, Done, Event, Failed, Finished, Started, Token, TokenLogprob
+from tasks.events import CallDelta, Done, Event, Failed, Finished, Started, Token
 from tasks.jobs import ChatJob
 
 _encode = msgspec.json.Encoder().encode
@@ -98,33 +99,20 @@ class ChatAnswer:
 
     def __init__(self, job: ChatJob, timings: bool = False) -> None:
         self._job = job
-        self._texts: list[list[str]] = [[] for _ in range(job.n)]
         self._calls: list[dict[int, _CallParts]] = [{} for _ in range(job.n)]
-        self._logprobs: list[list[TokenLogprob]] = [[] for _ in range(job.n)]
-        self._reasons = ["stop"] * job.n
+        self._collected = Collected(job.n)
         self._with_timings = timings
-        self._done: Done | None = None
 
     def add(self, event: Event) -> None:
         """Take in the next event of the log; raises the error that a ``Failed`` carries."""
-        match event:
-            case Token():
-                self._texts[event.index].append(event.text)
-                self._logprobs[event.index].extend(event.logprobs)
-                for delta in event.calls:
-                    self._calls[event.index].setdefault(delta.index, _CallParts()).add(delta)
-            case Finished():
-                self._reasons[event.index] = event.reason
-            case Done():
-                self._done = event
-            case Failed():
-                raise event.error()
+        self._collected.add(event)
+        if isinstance(event, Token):
+            for delta in event.calls:
+                self._calls[event.index].setdefault(delta.index, _CallParts()).add(delta)
 
     def body(self) -> bytes:
         """The ``chat.completion``; only after ``Done``."""
-        if self._done is None:
-            raise RuntimeError("the answer is not complete: its log has no Done yet")
-        job, done = self._job, self._done
+        job, done = self._job, self._collected.done
         return _encode(
             Completion(
                 f"chatcmpl-{job.id}",
@@ -137,7 +125,7 @@ class ChatAnswer:
         )
 
     def _choice(self, index: int) -> Choice:
-        text = "".join(self._texts[index])
+        text = "".join(self._collected.texts[index])
         calls = tuple(
             Call(call_id(self._job.id, index, number), parts.function())
             for number, parts in sorted(self._calls[index].items())
@@ -146,8 +134,8 @@ class ChatAnswer:
         return Choice(
             index,
             AssistantMessage("assistant", content, tool_calls=calls or UNSET),
-            None if self._job.top_logprobs is None else logprobs(self._logprobs[index]),
-            self._reasons[index],
+            None if self._job.top_logprobs is None else logprobs(self._collected.logprobs[index]),
+            self._collected.reasons[index],
         )
 
 

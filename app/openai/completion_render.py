@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET
 
+from app.openai.collected import Collected
 from app.openai.completion_shapes import Choice, Completion, characters, logprobs
 from app.openai.counts import timings_body, usage_body
 from app.openai.errors import error_body, error_type
-from tasks.events import Done, Event, Failed, Finished, Started, Token, TokenLogprob
+from tasks.events import Done, Event, Failed, Finished, Started, Token
 from tasks.jobs import CompletionJob
 
 _encode = msgspec.json.Encoder().encode
@@ -83,39 +84,24 @@ class CompletionAnswer:
 
     def __init__(self, job: CompletionJob, timings: bool = False) -> None:
         self._job = job
-        count = choices_of(job)
-        self._texts: list[list[str]] = [[] for _ in range(count)]
-        self._logprobs: list[list[TokenLogprob]] = [[] for _ in range(count)]
-        self._reasons = ["stop"] * count
+        self._collected = Collected(choices_of(job))
         self._with_timings = timings
-        self._done: Done | None = None
 
     def add(self, event: Event) -> None:
         """Take in the next event of the log; raises the error that a ``Failed`` carries."""
-        match event:
-            case Token():
-                self._texts[event.index].append(event.text)
-                self._logprobs[event.index].extend(event.logprobs)
-            case Finished():
-                self._reasons[event.index] = event.reason
-            case Done():
-                self._done = event
-            case Failed():
-                raise event.error()
+        self._collected.add(event)
 
     def body(self) -> bytes:
         """The ``text_completion``; only after ``Done``."""
-        if self._done is None:
-            raise RuntimeError("the answer is not complete: its log has no Done yet")
-        job, done = self._job, self._done
+        job, done = self._job, self._collected.done
         choices = tuple(
             Choice(
                 index,
                 "".join(texts),
-                None if job.top_logprobs is None else logprobs(self._logprobs[index]),
-                self._reasons[index],
+                None if job.top_logprobs is None else logprobs(self._collected.logprobs[index]),
+                self._collected.reasons[index],
             )
-            for index, texts in enumerate(self._texts)
+            for index, texts in enumerate(self._collected.texts)
         )
         return _encode(
             Completion(
