@@ -1,9 +1,10 @@
 """The reconciler: makes good what a death left behind. One is elected among all keepers.
 
-Every round, per queue: orphans (running, lease over) return to waiting or become dead letters;
-tickets are published until there are as many as waiting jobs (or enough of them, where a handler
-claims until nothing waits). And jobs whose listener died are
-cancelled. Each step is safe to repeat, and to do twice at once.
+Every round, per queue: orphans (running, lease over or process dead) return to waiting or become
+dead letters; tickets are published until there are as many as waiting jobs (or enough of them,
+where a handler claims until nothing waits). Jobs whose deadline passed while they waited expire,
+those whose listener died are cancelled, due webhooks are handed to Celery. Every now and then all
+open jobs are looked at. Each step is safe to repeat, and to do twice at once.
 """
 
 from __future__ import annotations
@@ -16,16 +17,25 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from tasks.celery import publish_ticket
+from tasks.celery import KEEPER_QUEUE, WEBHOOK_TASK, publish_ticket
 from tasks.errors import UnknownJob
 from tasks.ledger import Ledger
 from tasks.roster import Roster
 from tasks.settings import QueueSettings
+from tasks.upkeep import Upkeep
 
 log = structlog.get_logger(__name__)
 
 # Most tickets published for one queue in one round.
 TICKETS_A_ROUND = 1_000
+# Steps that take at most so many jobs a call are repeated while they are full, up to so often.
+REPEATS = 20
+FULL = 100
+# Between two looks at all open jobs and two cleanings of the index.
+AUDIT_S = 30.0
+WEBHOOKS_A_ROUND = 50
+# A webhook whose task was lost is handed out again after this long.
+WEBHOOK_AGAIN_S = 120.0
 
 
 class Reconciler:
@@ -33,7 +43,8 @@ class Reconciler:
 
     1. ``run`` stands for election every round, and works while elected.
     2. After a start, a lost election or a Redis that was away it first watches for a while:
-       whoever could not renew a lease in that time must not be taken for dead.
+       whoever could not renew a lease in that time must not be taken for dead. Of a process on
+       its own machine it knows at once whether it lives.
     """
 
     def __init__(
@@ -45,12 +56,14 @@ class Reconciler:
         name: str,
     ) -> None:
         self._ledger = ledger
+        self._upkeep = Upkeep(ledger.redis, settings)
         self._roster = roster
         self._celery = celery
         self._settings = settings
         self._name = name
         self._stopped = threading.Event()
         self._watching_since: float | None = None
+        self._audit_at = 0.0
 
     def run(self) -> None:
         """Reconcile until ``stop``."""
@@ -74,23 +87,48 @@ class Reconciler:
         now = time.monotonic()
         self._watching_since = self._watching_since or now
         watched_s = now - self._watching_since
-        queues = self._ledger.queues()
-        if watched_s >= self._settings.lease_s:
-            for queue in queues:
-                self._reap(queue)
+        queues = self._upkeep.queues()
+        for queue in queues:
+            self._reap(queue, lapsed=watched_s >= self._settings.lease_s)
         # Listeners renew every third of their lease.
         if watched_s >= self._settings.listener_lease_s / 2:
             self._cancel_unheard()
+        self._expire()
         for queue in queues:
             self._make_good_tickets(queue)
             self._roster.prune(queue)
+        self._hand_out_webhooks()
+        if now >= self._audit_at:
+            self._audit_at = now + AUDIT_S
+            self._audit()
 
-    def _reap(self, queue: str) -> None:
-        for job_id, became in self._ledger.reap(queue):
-            log.warning("orphan", job=job_id, queue=queue, became=became)
+    def _reap(self, queue: str, *, lapsed: bool) -> None:
+        """``lapsed``: who could not renew a lease for as long as this one watches is dead."""
+        reports = self._roster.all_workers(queue).items()
+        gone = {name: report for name, report in reports if report.gone}
+        if not gone and not lapsed:
+            return
+        for _ in range(REPEATS):
+            reaped = self._upkeep.reap(queue, list(gone), lapsed=lapsed)
+            for job_id, became in reaped:
+                log.warning("orphan", job=job_id, queue=queue, became=became)
+            if len(reaped) < FULL:
+                break
+        for name, report in gone.items():
+            # A model that does not load says why until its report expires.
+            if report.state != "failed":
+                self._roster.retire(queue, name)
+
+    def _expire(self) -> None:
+        for _ in range(REPEATS):
+            expired = self._upkeep.expire()
+            for job_id in expired:
+                log.info("expired while it waited", job=job_id)
+            if len(expired) < FULL:
+                break
 
     def _cancel_unheard(self) -> None:
-        for job_id in self._ledger.unheard():
+        for job_id in self._upkeep.unheard():
             queue = self._ledger.queue_of(job_id)
             try:
                 if queue is not None:
@@ -98,8 +136,19 @@ class Reconciler:
                     log.warning("cancelled: its listener died", job=job_id)
             except UnknownJob:
                 pass
-            self._ledger.forget_listener(job_id)
+            self._upkeep.forget_listener(job_id)
 
     def _make_good_tickets(self, queue: str) -> None:
-        for _ in range(min(self._ledger.missing_tickets(queue), TICKETS_A_ROUND)):
+        for _ in range(min(self._upkeep.missing_tickets(queue), TICKETS_A_ROUND)):
             publish_ticket(self._celery, queue, "made-good")
+
+    def _hand_out_webhooks(self) -> None:
+        for job_id in self._upkeep.due_webhooks(WEBHOOK_AGAIN_S, WEBHOOKS_A_ROUND):
+            self._celery.send_task(
+                WEBHOOK_TASK, args=[job_id], queue=KEEPER_QUEUE, ignore_result=True
+            )
+
+    def _audit(self) -> None:
+        for job_id in self._upkeep.audit():
+            log.error("a job was not where its state says; put right", job=job_id)
+        self._upkeep.forget()

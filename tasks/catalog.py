@@ -30,6 +30,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     ``source`` is ``package:<import name>/<path>``, ``path:<file>``, ``hf:<owner>/<repo>/<file>``
     or ``echo:``. ``tokens_per_s`` sets the echo runtime's speed per slot (0: as fast as it goes).
     ``speculative`` is how many tokens are guessed ahead by prompt lookup (0: none).
+    ``max_waiting`` is how many jobs may wait for the model; left out, the settings say it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     threads: int = 0
     tokens_per_s: float = 0.0
     speculative: int = 0
+    max_waiting: int | None = None
     created_at: int = 0
 
     @property
@@ -144,6 +146,8 @@ def _check(model: Model) -> None:
         raise CatalogError(f"{model.name}: context must be 16 to 1048576, not {model.context}")
     if not 0 <= model.speculative <= 32:
         raise CatalogError(f"{model.name}: speculative must be 0 to 32, not {model.speculative}")
+    if model.max_waiting is not None and model.max_waiting < 1:
+        raise CatalogError(f"{model.name}: max_waiting must be at least 1")
     if model.threads < 0 or model.tokens_per_s < 0:
         raise CatalogError(f"{model.name}: threads and tokens_per_s must not be negative")
     if model.engine == "onnx" and model.kind != "embed":

@@ -14,6 +14,7 @@ from tasks.settings import QueueSettings
 
 CHAT_TASK = "millrace.chat"
 EMBED_TASK = "millrace.embed"
+WEBHOOK_TASK = "millrace.webhook"
 KEEPER_QUEUE = "keeper"
 
 

@@ -66,3 +66,11 @@ class Accepted(IntEnum):
     KNOWN = 0
     NEEDS_TICKET = 1
     AWAITED = 2
+
+
+class AlreadyAsked(Exception):
+    """Raised when the same request came before under its idempotency key: ``job_id`` answers it."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id

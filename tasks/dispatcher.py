@@ -1,4 +1,4 @@
-"""The dispatcher: one pub/sub connection per process, handing each message to its one reader.
+"""The dispatcher: one pub/sub connection per process, handing each message to its readers.
 
 1. ``subscribe`` registers an inbox and returns once Redis has confirmed the subscription.
 2. One thread reads; it never blocks on a reader: a full inbox is emptied and marked as missed,
@@ -76,7 +76,7 @@ class Dispatcher:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._lock = threading.Lock()
-        self._inboxes: dict[bytes, Inbox] = {}
+        self._inboxes: dict[bytes, tuple[Inbox, ...]] = {}
         self._pubsub: Any = None
         self._thread: threading.Thread | None = None
         self._wanted = threading.Event()
@@ -91,18 +91,22 @@ class Dispatcher:
         inbox = Inbox()
         name = channel.encode()
         with self._lock:
-            self._inboxes[name] = inbox
+            self._inboxes[name] = (*self._inboxes.get(name, ()), inbox)
             self._start_thread()
             self._send("subscribe", name)
         self._wanted.set()
         inbox.confirmed.wait(CONFIRM_TIMEOUT_S)
         return inbox
 
-    def unsubscribe(self, channel: str) -> None:
-        """Forget the channel's inbox."""
+    def unsubscribe(self, channel: str, inbox: Inbox) -> None:
+        """Forget the inbox; others of the channel stay."""
         name = channel.encode()
         with self._lock:
-            if self._inboxes.pop(name, None) is not None:
+            known = self._inboxes.pop(name, ())
+            others = tuple(other for other in known if other is not inbox)
+            if others:
+                self._inboxes[name] = others
+            elif known:
                 self._send("unsubscribe", name)
 
     def close(self) -> None:
@@ -156,13 +160,11 @@ class Dispatcher:
                 self._hand_over(message)
 
     def _hand_over(self, message: dict[str, Any]) -> None:
-        inbox = self._inboxes.get(message["channel"])
-        if inbox is None:
-            return
-        if message["type"] == "message":
-            inbox.put(message["data"])
-        elif message["type"] == "subscribe":
-            inbox.confirmed.set()
+        for inbox in self._inboxes.get(message["channel"], ()):
+            if message["type"] == "message":
+                inbox.put(message["data"])
+            elif message["type"] == "subscribe":
+                inbox.confirmed.set()
 
     def _drop_connection(self) -> None:
         with self._lock:
@@ -171,5 +173,6 @@ class Dispatcher:
             with contextlib.suppress(redis.RedisError, OSError):
                 self._pubsub.close()
             self._pubsub = None
-            for inbox in self._inboxes.values():
-                inbox.miss()
+            for inboxes in self._inboxes.values():
+                for inbox in inboxes:
+                    inbox.miss()

@@ -78,6 +78,30 @@ class QueueUnavailable(TaskError):
     code = "queue_unavailable"
 
 
+class QueueFull(TaskError):
+    """Raised when as many jobs wait for a model as may; nothing was accepted."""
+
+    code = "queue_full"
+
+    def __init__(
+        self, message: str, *, param: str | None = None, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message, param=param)
+        self.retry_after_s = retry_after_s
+
+
+class QueueOutOfMemory(QueueUnavailable):
+    """Raised when the queue's Redis nears its memory limit; nothing was accepted."""
+
+    code = "queue_out_of_memory"
+
+
+class IdempotencyConflict(TaskError):
+    """Raised when an idempotency key comes again with another request."""
+
+    code = "idempotency_conflict"
+
+
 class UnsupportedVersion(TaskError):
     """Raised when a record was written by a release that this one cannot read."""
 

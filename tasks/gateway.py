@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from functools import cache
 
 import redis
@@ -12,14 +11,19 @@ from celery import Celery
 
 from tasks.catalog import Catalog, load_catalog
 from tasks.celery import make_celery
+from tasks.claims import Accepted, AlreadyAsked, State
 from tasks.connection import Client, connect
 from tasks.dispatcher import Dispatcher
-from tasks.errors import QueueUnavailable, UnknownJob
+from tasks.errors import QueueOutOfMemory, QueueUnavailable, TaskError, UnknownJob
 from tasks.jobs import Job
-from tasks.ledger import Accepted, Ledger
+from tasks.ledger import Ledger
+from tasks.listeners import Listeners
+from tasks.memory import MemoryGauge
+from tasks.records import Record, Records
 from tasks.roster import Roster
 from tasks.settings import QueueSettings
-from tasks.subscription import Subscription
+from tasks.subscription import Left, Subscription
+from tasks.terms import Terms
 from tasks.tickets import Tickets
 
 log = logging.getLogger(__name__)
@@ -44,65 +48,104 @@ class Gateway:
         self.redis = client or connect(settings.queue_url, timeout_s=QUEUE_TIMEOUT_S)
         self.celery = celery or make_celery(settings, socket_timeout_s=QUEUE_TIMEOUT_S)
         self.ledger = Ledger(self.redis, settings)
+        self.records = Records(self.redis, settings)
         self.roster = Roster(self.redis, settings)
         self.dispatcher = Dispatcher(self.redis)
         self._tickets = Tickets(self.celery)
-        self._open: set[str] = set()
-        self._stopped = threading.Event()
-        self._renewer: threading.Thread | None = None
+        self._memory = MemoryGauge(self.redis, settings.memory_high)
+        # Three signs of life within a lease: one may be lost with its connection.
+        self._listeners = Listeners(self.ledger, settings.listener_lease_s / 3)
 
-    def submit(self, job: Job) -> Subscription:
+    def submit(self, job: Job, terms: Terms | None = None) -> Subscription:
         """Accept ``job`` into its model's queue and follow it; leaving early cancels it.
 
-        Raises ``UnknownModel``, and ``QueueUnavailable`` when Redis does not take it.
+        With other ``terms`` it may live on. Raises ``UnknownModel``, ``QueueFull``,
+        ``IdempotencyConflict``, ``AlreadyAsked``, and ``QueueUnavailable`` when Redis does not
+        take it.
         """
-        queue = self.catalog.find(job.model).queue
+        model = self.catalog.find(job.model)
+        terms = terms or Terms.listened(self.settings, max_waiting=model.max_waiting)
         subscription = Subscription(
             self.ledger,
             self.dispatcher,
             job.id,
-            on_close=lambda ended: self._closed(job.id, queue, ended),
+            on_close=lambda left: self._left(job.id, model.queue, terms, left),
         )
-        self._open.add(job.id)
+        self._listeners.add(job.id, terms.listen_s)
         try:
-            accepted = self.ledger.accept(job, queue)
+            self._accept(job, model.queue, terms)
         except redis.RedisError as error:
             # Refused, or accepted and the answer lost: closing cancels it as far as one can.
             subscription.close()
-            raise QueueUnavailable("The queue does not take jobs at the moment.") from error
-        self._start_renewing()
-        if accepted is not Accepted.AWAITED:
-            self._tickets.publish(queue, job.id)
+            raise _unavailable(error) from error
+        except (TaskError, AlreadyAsked):
+            self._listeners.drop(job.id)
+            subscription.abandon()
+            raise
         return subscription
+
+    def enqueue(self, job: Job, terms: Terms | None = None) -> None:
+        """Accept ``job`` for the background; raises as ``submit`` does."""
+        model = self.catalog.find(job.model)
+        terms = terms or Terms.background(self.settings, max_waiting=model.max_waiting)
+        try:
+            self._accept(job, model.queue, terms)
+        except redis.RedisError as error:
+            raise _unavailable(error) from error
+
+    def follow(self, record: Record, *, after: int = 0) -> Subscription:
+        """Follow a job that was accepted earlier, from the event after number ``after`` on.
+
+        While somebody follows, a job that needs a listener has one. Leaving cancels nothing: the
+        job lives on for as long as it was agreed.
+        """
+        subscription = Subscription(
+            self.ledger,
+            self.dispatcher,
+            record.id,
+            after=after,
+            on_close=lambda _left: self._listeners.drop(record.id),
+        )
+        if record.listen_s and not record.final:
+            self._listeners.add(record.id, record.listen_s)
+            self._listeners.renew()
+        return subscription
+
+    def cancel(self, record: Record) -> State:
+        """Cancel a job; the state it is in now."""
+        return self.ledger.cancel(record.id, record.queue)
 
     def close(self) -> None:
         """Stop renewing and reading; open jobs are given up when their lease ends."""
-        self._stopped.set()
+        self._listeners.close()
         self._tickets.close()
         self.dispatcher.close()
 
-    def _closed(self, job_id: str, queue: str, ended: bool) -> None:
-        self._open.discard(job_id)
-        if ended:
+    def _accept(self, job: Job, queue: str, terms: Terms) -> None:
+        self._memory.check(job)
+        if self.ledger.accept(job, queue, terms) is not Accepted.AWAITED:
+            self._tickets.publish(queue, job.id)
+
+    def _left(self, job_id: str, queue: str, terms: Terms, left: Left) -> None:
+        self._listeners.drop(job_id)
+        if left == "ended" or not terms.listen_s:
             return
+        lease_s = self.settings.handover_s if left == "handed over" else 0.0
         try:
+            if lease_s := max(lease_s, terms.resume_s):
+                self.ledger.listen({job_id: lease_s})
+                return
             with contextlib.suppress(UnknownJob):
                 self.ledger.cancel(job_id, queue)
         except redis.RedisError:
             # Its listener's lease is not renewed any more: the reconciler cancels it.
-            log.warning("could not cancel job %s: Redis does not answer", job_id)
+            log.warning("could not let go of job %s: Redis does not answer", job_id)
 
-    def _start_renewing(self) -> None:
-        if self._renewer is None or not self._renewer.is_alive():
-            self._renewer = threading.Thread(target=self._renew, name="listener", daemon=True)
-            self._renewer.start()
 
-    def _renew(self) -> None:
-        while not self._stopped.wait(self.settings.listener_lease_s / 3):
-            jobs = list(self._open)
-            if jobs:
-                with contextlib.suppress(redis.RedisError):
-                    self.ledger.listen(jobs)
+def _unavailable(error: redis.RedisError) -> QueueUnavailable:
+    if isinstance(error, redis.exceptions.OutOfMemoryError):
+        return QueueOutOfMemory("The queue's memory is full. Send the request again later.")
+    return QueueUnavailable("The queue does not take jobs at the moment.")
 
 
 @cache

@@ -85,6 +85,14 @@ class Sampling(msgspec.Struct, frozen=True, omit_defaults=True):
     logit_bias: dict[int, float] = {}
 
 
+class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the answer is written, by whichever API process comes to write it."""
+
+    include_usage: bool = False
+    timings: bool = False
+    base64: bool = False
+
+
 class ChatJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="chat", kw_only=True):
     """An answer to a conversation: ``n`` choices of at most ``max_tokens`` tokens each.
 
@@ -113,6 +121,7 @@ class ChatJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="chat", kw_on
     tool_name: str | None = None
     parallel_tool_calls: bool = True
     deadline_at: float | None = None
+    shown: Shown = Shown()
 
 
 class CompletionJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="complete", kw_only=True):
@@ -141,6 +150,7 @@ class CompletionJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="comple
     metadata: dict[str, str] = {}
     form: Form | None = None
     deadline_at: float | None = None
+    shown: Shown = Shown()
 
 
 class EmbedJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="embed", kw_only=True):
@@ -155,6 +165,8 @@ class EmbedJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="embed", kw_
     created_at: float = 0.0
     dimensions: int | None = None
     metadata: dict[str, str] = {}
+    deadline_at: float | None = None
+    shown: Shown = Shown()
 
 
 Job = ChatJob | CompletionJob | EmbedJob
@@ -183,3 +195,8 @@ def decode(body: bytes, version: int = VERSION) -> Job:
 def new_id() -> str:
     """A job id: 12 hex digits of milliseconds, then 20 random ones, so that ids sort by age."""
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+
+
+def again(job: Job, now_s: float) -> Job:
+    """The same work as a job of its own, without the old one's deadline."""
+    return msgspec.structs.replace(job, id=new_id(), created_at=now_s, deadline_at=None)

@@ -55,6 +55,44 @@ class Keys:
         """String: a question to a worker, then its answer, for a few seconds."""
         return f"{self.prefix}:question:{question_id}"
 
+    def index(self, owner: str) -> str:
+        """Sorted set, all scores 0: the owner's job ids, which sort by age."""
+        return f"{self.prefix}:jobs:{owner}"
+
+    def repeat(self, owner: str, key: str) -> str:
+        """Hash: the job, and the fingerprint of what was asked, under an idempotency key."""
+        return f"{self.prefix}:repeat:{owner}:{key}"
+
+    @property
+    def open(self) -> str:
+        """Sorted set: every job that has no end yet, by its deadline (ms; ``inf`` without one)."""
+        return f"{self.prefix}:open"
+
+    @property
+    def ended(self) -> str:
+        """Sorted set: ``<job id> <owner>`` of jobs that have ended, by when they are forgotten."""
+        return f"{self.prefix}:ended"
+
+    @property
+    def dead(self) -> str:
+        """Sorted set: ids of dead letters, by their end (ms)."""
+        return f"{self.prefix}:dead"
+
+    @property
+    def paces(self) -> str:
+        """Hash: queue -> how many of its jobs ended of late (``pace`` in the prelude)."""
+        return f"{self.prefix}:paces"
+
+    @property
+    def webhooks(self) -> str:
+        """Sorted set: ids of jobs whose webhook is to be called, by when (ms)."""
+        return f"{self.prefix}:webhooks"
+
+    def ending(self, queue: str) -> list[str]:
+        """What a job's end touches, in the order of ``ending`` in the scripts' prelude."""
+        running = self.running(queue)
+        return [running, self.listeners, self.open, self.ended, self.paces, self.webhooks]
+
     @property
     def listeners(self) -> str:
         """Sorted set: job ids that somebody listens to, by the end of the listener's lease (ms)."""

@@ -3,9 +3,10 @@
 1. ``accept`` writes the job and its place in the queue; only then is a ticket published.
 2. ``claim`` hands the next job to a worker: an attempt number and a lease.
 3. ``renew`` keeps the lease; ``append`` logs and publishes events, fenced by the attempt.
-4. Exactly one end: ``append`` with a state, ``cancel``, or a dead letter by ``reap``.
-5. In between, ``release`` (the worker drains) and ``reap`` (it died) return a job to waiting,
-   where it is claimed before any new one and continues from its log.
+4. Exactly one end: ``append`` with a state, ``cancel``, or by the housekeeping (``upkeep``),
+   which expires what waited past its deadline and makes dead letters.
+5. In between, ``release`` (the worker drains) and the housekeeping (it died) return a job to
+   waiting, where it is claimed before any new one and continues from its log.
 
 Every step is one Lua script, so that no death of any process can leave half of it.
 
@@ -23,19 +24,30 @@ If that worker dies, what it was to claim has no ticket: the reconciler finds it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 from redis.exceptions import NoScriptError
 
 from tasks import events, jobs, scripts
-from tasks.claims import FINAL, Accepted, Append, Appended, Claim, Entry, State
+from tasks.claims import (
+    FINAL,
+    Accepted,
+    AlreadyAsked,
+    Append,
+    Appended,
+    Claim,
+    Entry,
+    State,
+)
 from tasks.connection import Client, now_ms
-from tasks.errors import DeadLetter, JobCancelled, UnknownJob
+from tasks.errors import IdempotencyConflict, JobCancelled, QueueFull, UnknownJob
 from tasks.events import Event, Failed
 from tasks.jobs import Job
 from tasks.keys import Keys
 from tasks.settings import QueueSettings
+from tasks.terms import REPEAT_TTL_S, Terms, retry_after_s
 
 # A waiting job of the next lower priority counts as this much younger than it is. Ageing, not
 # strict priority: background work waits at most a minute longer than it would among equals.
@@ -49,14 +61,10 @@ CLAIMED_TOGETHER = "embed."
 ENOUGH_TICKETS = 8
 
 CANCELLED = Failed.of(JobCancelled("The job was cancelled."))
-DEAD_LETTER = Failed.of(
-    DeadLetter("The process that ran this job died with it repeatedly; it is not tried again.")
-)
-
 
 __all__ = ["FINAL", "Accepted", "Append", "Appended", "Claim", "Entry", "Ledger", "State"]
 
-SCRIPTS = ("accept", "cancel", "claim", "append", "release", "renew", "reap")
+SCRIPTS = ("accept", "cancel", "claim", "append", "release", "renew")
 
 
 class Ledger:
@@ -64,74 +72,96 @@ class Ledger:
 
     def __init__(self, client: Client, settings: QueueSettings) -> None:
         self.redis = client
+        self.settings = settings
         self.keys = Keys(settings.key_prefix)
         self._lease_ms = int(settings.lease_s * 1000)
-        self._listener_lease_ms = int(settings.listener_lease_s * 1000)
-        self._ttl_s = settings.job_ttl_s
-        self._max_strikes = settings.max_strikes
         self._scripts = {name: scripts.load(client, name) for name in SCRIPTS}
 
     # ---- the accepting side -------------------------------------------------------------
 
-    def accept(self, job: Job, queue: str, *, listened: bool = True) -> Accepted:
+    def accept(self, job: Job, queue: str, terms: Terms | None = None) -> Accepted:
         """Write ``job`` as waiting in ``queue``, unless it was there already.
 
-        ``listened``: somebody follows it, and it is cancelled when nobody renews that.
+        Raises ``QueueFull``, ``IdempotencyConflict``, and ``AlreadyAsked`` when another job
+        answers the same request. Without ``terms`` somebody listens and nothing else is agreed.
         """
-        keys = self.keys
-        accepted = self._scripts["accept"](
-            [
-                keys.job(job.id),
-                keys.waiting(queue),
-                keys.queues,
-                keys.listeners,
-                keys.awake(queue),
-                keys.wake(queue),
-                queue,
-            ],
-            [
-                job.id,
-                queue,
-                job.__struct_config__.tag,
-                job.model,
-                job.owner,
-                int(job.priority),
-                jobs.VERSION,
-                jobs.encode(job),
-                self._listener_lease_ms if listened else 0,
-                int(job.created_at * 1000),
-                ENOUGH_TICKETS if queue.startswith(CLAIMED_TOGETHER) else 0,
-            ],
+        terms = terms or Terms.listened(self.settings)
+        answer = self._scripts["accept"](
+            self._accept_keys(job, queue, terms), self._accept_arguments(job, queue, terms)
         )
-        return Accepted(accepted)
+        match int(answer[0]):
+            case 3:
+                raise QueueFull(
+                    f"The model {job.model!r} has {terms.max_waiting} jobs waiting, as many as"
+                    " may. Send the request again later.",
+                    retry_after_s=retry_after_s(terms.max_waiting, float(answer[1])),
+                )
+            case 4:
+                raise AlreadyAsked(cast(bytes, answer[1]).decode())
+            case 5:
+                raise IdempotencyConflict(
+                    "This Idempotency-Key came before with another request. Use a new key for a"
+                    " new request.",
+                    param="Idempotency-Key",
+                )
+            case accepted:
+                return Accepted(accepted)
 
-    def cancel(self, job_id: str, queue: str) -> str:
+    def _accept_keys(self, job: Job, queue: str, terms: Terms) -> list[str]:
+        keys = self.keys
+        return [
+            keys.job(job.id),
+            keys.waiting(queue),
+            keys.queues,
+            keys.listeners,
+            keys.awake(queue),
+            keys.wake(queue),
+            queue,
+            keys.open,
+            keys.index(job.owner),
+            keys.paces,
+            keys.repeat(job.owner, terms.repeat.key if terms.repeat else ""),
+            keys.job(""),
+        ]
+
+    def _accept_arguments(self, job: Job, queue: str, terms: Terms) -> list[Any]:
+        return [
+            job.id,
+            queue,
+            job.__struct_config__.tag,
+            job.model,
+            job.owner,
+            int(job.priority),
+            jobs.VERSION,
+            jobs.encode(job),
+            int(terms.listen_s * 1000),
+            int(job.created_at * 1000),
+            ENOUGH_TICKETS if queue.startswith(CLAIMED_TOGETHER) else 0,
+            _left_ms(job.deadline_at),
+            terms.keep_s,
+            int(terms.resume_s * 1000),
+            terms.webhook_url,
+            terms.max_waiting,
+            terms.repeat.fingerprint if terms.repeat else "",
+            REPEAT_TTL_S,
+        ]
+
+    def cancel(self, job_id: str, queue: str) -> State:
         """End a waiting job, or ask a running one to stop; the state it is in now."""
         keys = self.keys
         state = self._scripts["cancel"](
-            [
-                keys.job(job_id),
-                keys.log(job_id),
-                keys.running(queue),
-                keys.listeners,
-                keys.waiting(queue),
-            ],
-            [
-                job_id,
-                keys.channel(job_id),
-                keys.control(queue),
-                self._ttl_s,
-                events.encode(CANCELLED),
-            ],
+            [keys.job(job_id), keys.log(job_id), keys.waiting(queue), *keys.ending(queue)],
+            [job_id, keys.channel(job_id), keys.control(queue), events.encode(CANCELLED)],
         )
         if not state:
             raise UnknownJob(f"There is no job {job_id!r}.")
-        return cast(bytes, state).decode()
+        return cast(State, cast(bytes, state).decode())
 
-    def listen(self, job_ids: Sequence[str]) -> None:
-        """Renew the listener's lease of jobs that are still open."""
-        until_ms = now_ms(self.redis) + self._listener_lease_ms
-        self.redis.zadd(self.keys.listeners, dict.fromkeys(job_ids, until_ms), xx=True)
+    def listen(self, leases_s: Mapping[str, float]) -> None:
+        """Renew the listeners' leases of jobs that are still open, each for so many seconds."""
+        now = now_ms(self.redis)
+        until_ms = {job_id: now + int(lease_s * 1000) for job_id, lease_s in leases_s.items()}
+        self.redis.zadd(self.keys.listeners, until_ms, xx=True)
 
     # ---- the working side ---------------------------------------------------------------
 
@@ -198,33 +228,33 @@ class Ledger:
         # them, which would be a second round trip for every step of the engine.
         pipe = self.redis.pipeline(transaction=False)
         for entry in entries:
-            pipe.evalsha(self._scripts["append"].sha, 4, *self._append_arguments(entry))
+            pipe.evalsha(self._scripts["append"].sha, *self._append_arguments(entry))
         return pipe.execute()
 
     def _append_arguments(self, entry: Entry) -> list[Any]:
         keys, claim = self.keys, entry.claim
+        named = [keys.job(claim.job_id), keys.log(claim.job_id)]
+        if entry.state:
+            named += keys.ending(entry.queue)
         return [
-            keys.job(claim.job_id),
-            keys.log(claim.job_id),
-            keys.running(entry.queue),
-            keys.listeners,
+            len(named),
+            *named,
             claim.job_id,
             keys.channel(claim.job_id),
             claim.attempt,
             entry.first_seq,
             entry.state or "",
-            self._ttl_s,
             INLINE_LIMIT_BYTES,
             *entry.encoded,
         ]
 
     def release(self, claim: Claim, queue: str) -> bool:
         """Give a running job back unharmed; False when this attempt no longer holds it."""
-        keys = self.keys
+        keys, job_id = self.keys, claim.job_id
         return bool(
             self._scripts["release"](
-                [keys.job(claim.job_id), keys.running(queue), keys.waiting(queue)],
-                [claim.job_id, claim.attempt],
+                [keys.job(job_id), keys.log(job_id), keys.waiting(queue), *keys.ending(queue)],
+                [job_id, claim.attempt, keys.channel(job_id), events.encode(CANCELLED)],
             )
         )
 
@@ -238,53 +268,7 @@ class Ledger:
         )
         return {claim.job_id: status for claim, status in zip(claims, statuses, strict=True)}
 
-    # ---- the housekeeping side ----------------------------------------------------------
-
-    def tickets(self, queue: str) -> int:
-        """How many tickets Celery holds for ``queue``."""
-        return int(self.redis.llen(queue))
-
-    def missing_tickets(self, queue: str) -> int:
-        """How many tickets must be published for every waiting job to be claimed."""
-        waiting = self.waiting(queue)
-        if queue.startswith(CLAIMED_TOGETHER):
-            waiting = min(waiting, ENOUGH_TICKETS)
-        return max(waiting - self.tickets(queue), 0)
-
-    def reap(self, queue: str) -> list[tuple[str, str]]:
-        """Return orphans to waiting; (job id, what became of it) for at most 100 of them."""
-        keys = self.keys
-        flat = self._scripts["reap"](
-            [
-                keys.running(queue),
-                keys.listeners,
-                keys.waiting(queue),
-                keys.job(""),
-                keys.log(""),
-                keys.channel(""),
-            ],
-            [
-                self._max_strikes,
-                self._ttl_s,
-                events.encode(CANCELLED),
-                events.encode(DEAD_LETTER),
-            ],
-        )
-        texts = [cast(bytes, value).decode() for value in flat]
-        return list(zip(texts[::2], texts[1::2], strict=True))
-
-    def unheard(self) -> list[str]:
-        """Jobs whose listener's lease is over: the API process that served them died."""
-        gone = self.redis.zrangebyscore(self.keys.listeners, "-inf", now_ms(self.redis), 0, 100)
-        return [job_id.decode() for job_id in gone]
-
-    def forget_listener(self, job_id: str) -> None:
-        """Take a job without a record off the listeners' list."""
-        self.redis.zrem(self.keys.listeners, job_id)
-
-    def queues(self) -> list[str]:
-        """Every queue that ever took a job."""
-        return sorted(name.decode() for name in self.redis.smembers(self.keys.queues))
+    # ---- reading (records have more) ----------------------------------------------------
 
     def waiting(self, queue: str) -> int:
         """How many jobs wait in ``queue``."""
@@ -293,8 +277,6 @@ class Ledger:
         for part in ("resume", "0", "1", "2"):
             pipe.zcard(f"{stem}:{part}")
         return sum(pipe.execute())
-
-    # ---- reading ------------------------------------------------------------------------
 
     def state(self, job_id: str) -> State | None:
         """The job's state; None when the ledger has no such job (any more)."""
@@ -317,5 +299,6 @@ class Ledger:
         return [(int(entry.split(b"-")[0]), events.decode(row[b"e"])) for entry, row in entries]
 
 
-def _fives(flat: Sequence[Any]) -> list[Sequence[Any]]:
-    return [flat[at : at + 5] for at in range(0, len(flat), 5)]
+def _left_ms(deadline_at: float | None) -> int:
+    """Until a deadline, by the clock that set it; 0 without one, at least 1 with one."""
+    return 0 if deadline_at is None else max(int((deadline_at - time.time()) * 1000), 1)

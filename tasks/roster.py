@@ -6,14 +6,17 @@ from typing import Literal
 
 import msgspec
 
-from tasks import scripts
+from tasks import hosts, scripts
 from tasks.connection import Client, now_ms
 from tasks.keys import Keys
 from tasks.settings import QueueSettings
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model's worker says of itself every few seconds. ``expires_ms`` is Redis's clock."""
+    """What a model's worker says of itself every few seconds. ``expires_ms`` is Redis's clock.
+
+    ``host`` and ``born`` with ``pid`` name its process (``hosts``).
+    """
 
     node: str
     state: Literal["loading", "ready", "draining", "failed"]
@@ -22,6 +25,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     context: int
     expires_ms: int
     reason: str | None = None
+    host: str = ""
+    born: int = 0
+
+    @property
+    def gone(self) -> bool:
+        """Whether its process is known here to have ended."""
+        return hosts.is_gone(self.host, self.pid, self.born)
 
 
 class Roster:
@@ -43,9 +53,13 @@ class Roster:
     def workers(self, queue: str) -> dict[str, Report]:
         """The reports of the queue's workers that are alive."""
         now = now_ms(self._redis)
-        rows = self._redis.hgetall(self._keys.workers(queue))
-        reports = {k.decode(): msgspec.json.decode(v, type=Report) for k, v in rows.items()}
+        reports = self.all_workers(queue)
         return {k: report for k, report in reports.items() if report.expires_ms > now}
+
+    def all_workers(self, queue: str) -> dict[str, Report]:
+        """The reports of the queue's workers, also of those that have gone silent."""
+        rows = self._redis.hgetall(self._keys.workers(queue))
+        return {k.decode(): msgspec.json.decode(v, type=Report) for k, v in rows.items()}
 
     def prune(self, queue: str) -> None:
         """Drop the reports of workers that are long silent."""

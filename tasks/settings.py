@@ -66,9 +66,31 @@ class QueueSettings(BaseSettings):
     listener_lease_s: float = Field(
         30.0, gt=0, description="How long a job outlives the API process that listened to it."
     )
+    handover_s: float = Field(
+        60.0,
+        gt=0,
+        description="How long a job whose API is stopped waits for its client to come back.",
+    )
     reconcile_s: float = Field(1.0, gt=0, description="Time between two rounds of the reconciler.")
     job_ttl_s: int = Field(
-        3600, gt=0, description="How long a finished job, its result and its log are kept."
+        3600,
+        gt=0,
+        description="How long the result of a job that may be fetched later is kept: in the"
+        " background, resumable, or with a webhook.",
+    )
+    answered_ttl_s: int = Field(
+        600, gt=0, description="How long every other job's result and log are kept."
+    )
+    dead_letter_ttl_s: int = Field(604_800, gt=0, description="How long a dead letter is kept.")
+    max_waiting: int = Field(
+        1000, gt=0, description="Jobs that may wait for one model; beyond it 429."
+    )
+    memory_high: float = Field(
+        0.85,
+        gt=0,
+        le=1,
+        description="Share of the memory that the queue's Redis may use beyond which new work"
+        " is refused with 503.",
     )
     max_strikes: int = Field(
         3, ge=1, description="Process deaths without progress after which a job is a dead letter."

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import redis
 
@@ -27,6 +27,8 @@ LONGEST_SILENCE_S = 2.0
 # How long a reader waits for a Redis that went away before it gives its stream up.
 OUTAGE_S = 60.0
 
+Left = Literal["ended", "early", "handed over"]
+
 # Heard in place of an event: something may have passed, the log knows.
 _LOST = object()
 
@@ -37,7 +39,8 @@ class Subscription(Iterator[tuple[int, Event]]):
     1. It subscribes when it is made; whoever accepts the job does so afterwards.
     2. Iterating blocks until the next event and stops after the last. ``next_within`` gives up
        after a while, for readers that have other things to do (pings, watching their client).
-    3. ``close`` says through ``on_close`` whether the end was seen.
+    3. ``close`` says through ``on_close`` how the reader left: after the end, before it, or
+       expecting somebody else to go on reading.
 
     Raises ``UnknownJob`` when the log is gone, ``QueueUnavailable`` when Redis stays away for
     longer than ``OUTAGE_S``.
@@ -50,10 +53,11 @@ class Subscription(Iterator[tuple[int, Event]]):
         job_id: str,
         *,
         after: int = 0,
-        on_close: Callable[[bool], None] | None = None,
+        on_close: Callable[[Left], None] | None = None,
     ) -> None:
         self.job_id = job_id
         self.ended = False
+        self._leaving: Left = "early"
         self._ledger = ledger
         self._dispatcher = dispatcher
         self._on_close = on_close
@@ -63,6 +67,11 @@ class Subscription(Iterator[tuple[int, Event]]):
         self._look_at = time.monotonic() + self._silence_s
         self._outage_since: float | None = None
         self._inbox = dispatcher.subscribe(ledger.keys.channel(job_id))
+
+    @property
+    def seq(self) -> int:
+        """The number of the last event that was handed out."""
+        return self._seq
 
     def next_within(self, timeout_s: float) -> tuple[int, Event] | None:
         """The next event, or None when none came in time; StopIteration after the last."""
@@ -89,11 +98,21 @@ class Subscription(Iterator[tuple[int, Event]]):
 
     def close(self) -> None:
         """Stop following, once."""
-        self._dispatcher.unsubscribe(self._ledger.keys.channel(self.job_id))
+        self._dispatcher.unsubscribe(self._ledger.keys.channel(self.job_id), self._inbox)
         if self._on_close is not None:
-            self._on_close(self.ended)
+            self._on_close("ended" if self.ended else self._leaving)
             self._on_close = None
         self.ended = True
+
+    def abandon(self) -> None:
+        """Stop following what was never accepted: nobody is told."""
+        self._on_close = None
+        self.close()
+
+    def hand_over(self) -> None:
+        """Stop following, for another reader to go on after ``seq``: here or in another process."""
+        self._leaving = "handed over"
+        self.close()
 
     def __enter__(self) -> Self:
         return self

@@ -16,7 +16,9 @@ from runner.redis_server import find_binary
 from tasks.connection import Client, connect
 from tasks.dispatcher import Dispatcher
 from tasks.ledger import Ledger
+from tasks.records import Records
 from tasks.settings import QueueSettings
+from tasks.upkeep import Upkeep
 
 
 def free_port() -> int:
@@ -93,6 +95,18 @@ def client(settings: QueueSettings) -> Iterator[Client]:
 def ledger(client: Client, settings: QueueSettings) -> Ledger:
     """An empty ledger."""
     return Ledger(client, settings)
+
+
+@pytest.fixture
+def upkeep(client: Client, settings: QueueSettings) -> Upkeep:
+    """The ledger's housekeeping."""
+    return Upkeep(client, settings)
+
+
+@pytest.fixture
+def records(client: Client, settings: QueueSettings) -> Records:
+    """The ledger's reading side."""
+    return Records(client, settings)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Literal
 
 import redis
 
+from tasks import hosts
 from tasks.catalog import Model
 from tasks.connection import now_ms
 from tasks.ledger import Ledger
@@ -106,6 +107,8 @@ class Leases:
             context=self.context,
             expires_ms=now_ms(self._ledger.redis) + int(self._renew_s * 4000),
             reason=self.reason,
+            host=hosts.this_host(),
+            born=hosts.born(os.getpid()) or 0,
         )
         self._roster.report(self._model.queue, self.holder, report)
 

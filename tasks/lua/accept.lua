@@ -1,17 +1,41 @@
 -- Write a job and its place in the queue, before any ticket is published. Applying it twice (a
 -- retried call) changes nothing.
--- KEYS: job, waiting stem, queues, listeners, awake, wake, tickets
+-- KEYS: job, waiting stem, queues, listeners, awake, wake, tickets, open, owner's index, paces,
+-- repeat, job prefix
 -- ARGV: id, queue, kind, model, owner, priority, version, body, listener lease ms (0: nobody),
--- created ms, enough tickets (0: every job needs one)
--- Returns 0 when it was there already, 1 when accepted and a ticket must be published, 2 when
--- accepted and no ticket is needed.
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+-- created ms, enough tickets (0: every job needs one), deadline ms from now (0: none), keep s,
+-- resume ms, webhook, most that may wait, fingerprint ('': not to be repeated), repeat ttl s
+-- Returns {0} when it was there already; {1} when accepted and a ticket must be published, {2}
+-- when accepted and no ticket is needed; {3, jobs a second of late} when too many wait; {4, id}
+-- when the job `id` answers the same request already, {5} when the key was another request's.
+if redis.call('EXISTS', KEYS[1]) == 1 then return { 0 } end
 local now = now_ms()
+
+if ARGV[17] ~= '' then
+  local asked = redis.call('HMGET', KEYS[11], 'job', 'fingerprint')
+  local state = asked[1] and redis.call('HGET', KEYS[12] .. asked[1], 'state')
+  -- A job that was cancelled answers nobody: its client comes again to have it done.
+  if state and state ~= 'cancelled' then
+    if asked[2] ~= ARGV[17] then return { 5 } end
+    return { 4, asked[1] }
+  end
+end
+
+-- Less urgent work does not use up the places of the more urgent.
+local waiting = redis.call('ZCARD', KEYS[2] .. ':resume')
+for priority = 0, tonumber(ARGV[6]) do
+  waiting = waiting + redis.call('ZCARD', KEYS[2] .. ':' .. priority)
+end
+if waiting >= tonumber(ARGV[16]) then
+  return { 3, string.format('%.6f', per_s(KEYS[10], ARGV[2], now)) }
+end
+
 local class = KEYS[2] .. ':' .. ARGV[6]
 redis.call('HSET', KEYS[1],
   'queue', ARGV[2], 'kind', ARGV[3], 'model', ARGV[4], 'owner', ARGV[5], 'priority', ARGV[6],
   'version', ARGV[7], 'body', ARGV[8], 'state', 'queued', 'attempt', 0, 'strikes', 0,
-  'last_seq', 0, 'strike_seq', 0, 'accepted_ms', now, 'created_ms', ARGV[10])
+  'last_seq', 0, 'strike_seq', 0, 'accepted_ms', now, 'created_ms', ARGV[10],
+  'keep_s', ARGV[13], 'listen_ms', ARGV[9], 'resume_ms', ARGV[14], 'webhook', ARGV[15])
 -- Fair among owners: start-time fair queueing. An owner's next job starts one virtual unit after
 -- its last, yet never before the queue's own clock; equal tags go by job id, that is by age.
 local clock = tonumber(redis.call('HGET', class .. ':fair', '') or '0')
@@ -20,13 +44,21 @@ local tag = math.max(clock, last)
 redis.call('HSET', class .. ':fair', 'o' .. ARGV[5], tag + 1)
 redis.call('ZADD', class, tag, ARGV[1])
 redis.call('SADD', KEYS[3], ARGV[2])
+redis.call('ZADD', KEYS[9], 0, ARGV[1])
+local deadline = tonumber(ARGV[12])
+redis.call('ZADD', KEYS[8], deadline > 0 and now + deadline or '+inf', ARGV[1])
 local lease = tonumber(ARGV[9])
 if lease > 0 then redis.call('ZADD', KEYS[4], now + lease, ARGV[1]) end
+if ARGV[17] ~= '' then
+  redis.call('HSET', KEYS[11], 'job', ARGV[1], 'fingerprint', ARGV[17])
+  redis.call('EXPIRE', KEYS[11], ARGV[18])
+end
+
 local enough = tonumber(ARGV[11])
-if enough == 0 then return 1 end
+if enough == 0 then return { 1 } end
 -- Somebody waits to be woken; or tickets lie there whose takers claim until nothing waits.
 if redis.call('EXISTS', KEYS[5]) == 1 then
   if redis.call('EXISTS', KEYS[6]) == 0 then redis.call('LPUSH', KEYS[6], 1) end
-  return 2
+  return { 2 }
 end
-return redis.call('LLEN', KEYS[7]) >= enough and 2 or 1
+return { redis.call('LLEN', KEYS[7]) >= enough and 2 or 1 }

@@ -21,18 +21,76 @@ local function forget_shares_if_empty(class)
   if redis.call('EXISTS', class) == 0 then redis.call('DEL', class .. ':fair') end
 end
 
-local function end_job(job, log, running, listeners, id, state, ttl_s)
-  redis.call('HSET', job, 'state', state, 'holder', '', 'finished_ms', now_ms())
-  redis.call('ZREM', running, id)
-  redis.call('ZREM', listeners, id)
-  redis.call('EXPIRE', job, ttl_s)
-  redis.call('EXPIRE', log, ttl_s)
+local function leave_line(waiting, priority, id)
+  redis.call('ZREM', waiting .. ':resume', id)
+  redis.call('ZREM', waiting .. ':' .. priority, id)
+  forget_shares_if_empty(waiting .. ':' .. priority)
 end
 
-local function end_with(job, log, running, listeners, id, channel, state, ttl_s, event, last_seq)
+local function return_to_line(job, waiting, id, accepted_ms)
+  redis.call('HSET', job, 'state', 'queued', 'holder', '')
+  redis.call('ZADD', waiting .. ':resume', accepted_ms, id)
+end
+
+-- How many of a queue's jobs ended of late: a count that fades with a time constant of 30 s, the
+-- time of its last change, and when it began. Young counts have not seen 30 s yet: `per_s` knows.
+local PACE_MS = 30000
+
+local function pace(paces, queue, now)
+  local kept = redis.call('HGET', paces, queue) or ''
+  local count, at, began = string.match(kept, '([^ ]+) ([^ ]+) ([^ ]+)')
+  if not count then return 0, now end
+  count = tonumber(count) * math.exp(-(now - tonumber(at)) / PACE_MS)
+  if count < 0.05 then return 0, now end
+  return count, tonumber(began)
+end
+
+local function per_s(paces, queue, now)
+  local count, began = pace(paces, queue, now)
+  local seen = 1 - math.exp(-math.max(now - began, 1000) / PACE_MS)
+  return count / (PACE_MS / 1000 * seen)
+end
+
+-- A job's record outlives its log for so long: until then a reader is told that the log is gone,
+-- and not that there never was a job. A webhook needs the record until its last try.
+local RECORD_LONGER_S = 600
+local WEBHOOK_S = 90000
+
+-- The keys that a job's end touches, as every script that may end one has them from KEYS[first] on.
+local function ending(first)
+  return {
+    running = KEYS[first], listeners = KEYS[first + 1], open = KEYS[first + 2],
+    ended = KEYS[first + 3], paces = KEYS[first + 4], webhooks = KEYS[first + 5],
+  }
+end
+
+local function end_job(ends, job, log, id, state)
+  local now = now_ms()
+  local kept = redis.call('HMGET', job, 'queue', 'owner', 'keep_s', 'webhook', 'attempt')
+  redis.call('HSET', job, 'state', state, 'holder', '', 'finished_ms', now)
+  redis.call('ZREM', ends.running, id)
+  redis.call('ZREM', ends.listeners, id)
+  redis.call('ZREM', ends.open, id)
+  local keep_s = tonumber(kept[3] or '3600')
+  local record_s = keep_s + RECORD_LONGER_S
+  if kept[4] and kept[4] ~= '' then
+    record_s = math.max(record_s, WEBHOOK_S)
+    redis.call('ZADD', ends.webhooks, now, id)
+  end
+  redis.call('EXPIRE', log, keep_s)
+  redis.call('EXPIRE', job, record_s)
+  redis.call('ZADD', ends.ended, now + record_s * 1000, id .. ' ' .. kept[2])
+  -- What ended without ever being computed says nothing of the model's pace.
+  if kept[5] ~= '0' then
+    local count, began = pace(ends.paces, kept[1], now)
+    redis.call('HSET', ends.paces, kept[1], string.format('%.3f %d %d', count + 1, now, began))
+  end
+end
+
+local function end_with(ends, job, log, id, channel, state, event, last_seq)
   local seq = tonumber(last_seq) + 1
   log_event(log, channel, seq, event, 1048576)
   redis.call('HSET', job, 'last_seq', seq)
-  end_job(job, log, running, listeners, id, state, ttl_s)
+  end_job(ends, job, log, id, state)
 end
 

@@ -13,6 +13,7 @@ from tasks.jobs import ChatJob, EmbedJob, Message, new_id
 from tasks.ledger import Accepted, Claim, Ledger
 from tasks.roster import Report, Roster
 from tasks.settings import QueueSettings
+from tasks.terms import Terms
 
 LEASE_S = 0.1
 
@@ -41,7 +42,8 @@ def queue(ledger: Ledger, brief: QueueSettings) -> Iterator[str]:
 def accept(ledger: Ledger, queue: str, *, listened: bool = False) -> ChatJob:
     """A waiting job."""
     job = ChatJob(id=new_id(), model="m", messages=(Message("user", "x"),))
-    ledger.accept(job, queue, listened=listened)
+    terms = Terms.listened if listened else Terms.background
+    ledger.accept(job, queue, terms(ledger.settings))
     return job
 
 
@@ -57,9 +59,9 @@ def test_missing_tickets_are_published_once(keeper: Reconciler, ledger: Ledger, 
     for _ in range(3):
         accept(ledger, queue)
     keeper.round()
-    assert ledger.tickets(queue) == 3
+    assert ledger.redis.llen(queue) == 3
     keeper.round()
-    assert ledger.tickets(queue) == 3
+    assert ledger.redis.llen(queue) == 3
 
 
 def test_an_orphan_waits_again_with_a_ticket(
@@ -71,7 +73,7 @@ def test_an_orphan_waits_again_with_a_ticket(
     assert isinstance(claim, Claim)
     watch(keeper)
     assert ledger.state(claim.job_id) == "queued"
-    assert ledger.tickets(queue) == 1
+    assert ledger.redis.llen(queue) == 1
 
 
 def test_a_keeper_that_just_came_judges_nobody(
@@ -112,7 +114,7 @@ def test_only_the_elected_keeper_works(
     keeper.round()
     accept(ledger, queue)
     Reconciler(ledger, Roster(ledger.redis, brief), make_celery(brief), brief, "keeper-2").round()
-    assert ledger.tickets(queue) == 0
+    assert ledger.redis.llen(queue) == 0
     assert Roster(ledger.redis, brief).keeper() == "keeper-2"
 
 
@@ -134,8 +136,8 @@ def test_a_job_whose_waker_died_gets_a_ticket_in_the_next_round(
     queue = f"embed.{brief.key_prefix}"
     assert ledger.claim_many(queue, "dead", 8, watch_s=60) == "none"
     job = EmbedJob(id=new_id(), model="m", texts=("a",))
-    assert ledger.accept(job, queue, listened=False) is Accepted.AWAITED
-    assert ledger.tickets(queue) == 0
+    assert ledger.accept(job, queue, Terms.background(brief)) is Accepted.AWAITED
+    assert ledger.redis.llen(queue) == 0
     keeper.round()
-    assert ledger.tickets(queue) == 1
+    assert ledger.redis.llen(queue) == 1
     ledger.redis.delete(queue)

@@ -20,8 +20,8 @@ def test_nothing_published_after_subscribing_is_missed(
 
 def test_an_unsubscribed_channel_is_forgotten(dispatcher: Dispatcher, client: Client) -> None:
     """Redis has no subscriber left, so nothing leaks with the number of jobs."""
-    dispatcher.subscribe("gone")
-    dispatcher.unsubscribe("gone")
+    inbox = dispatcher.subscribe("gone")
+    dispatcher.unsubscribe("gone", inbox)
     for _ in range(100):
         if client.pubsub_numsub("gone")[0][1] == 0:
             break

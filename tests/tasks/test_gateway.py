@@ -45,7 +45,7 @@ def test_a_submitted_job_waits_with_a_ticket_that_says_nothing(gateway: Gateway)
     subscription = gateway.submit(submitted)
     queue = gateway.catalog.models[0].queue
     for _ in range(100):
-        if gateway.ledger.tickets(queue):
+        if gateway.redis.llen(queue):
             break
         time.sleep(0.02)
     [ticket] = gateway.redis.lrange(queue, 0, -1)
@@ -61,10 +61,10 @@ def test_forty_submissions_at_once_all_get_a_ticket(gateway: Gateway) -> None:
     subscriptions = [gateway.submit(job(gateway)) for _ in range(40)]
     queue = gateway.catalog.models[0].queue
     for _ in range(200):
-        if gateway.ledger.tickets(queue) == 40:
+        if gateway.redis.llen(queue) == 40:
             break
         time.sleep(0.02)
-    assert gateway.ledger.tickets(queue) == 40
+    assert gateway.redis.llen(queue) == 40
     for subscription in subscriptions:
         subscription.close()
 
@@ -96,14 +96,14 @@ def test_tickets_are_published_when_redis_is_back(
     gateway.submit(job(gateway))
     queue = gateway.catalog.models[0].queue
     time.sleep(1.2)
-    assert gateway.ledger.tickets(queue) == 1
+    assert gateway.redis.llen(queue) == 1
     mortal_redis.kill()
     gateway._tickets.publish(queue, "second")
     time.sleep(0.3)
     mortal_redis.start()
     for _ in range(100):
-        if gateway.ledger.tickets(queue) == 2:
+        if gateway.redis.llen(queue) == 2:
             break
         time.sleep(0.05)
-    assert gateway.ledger.tickets(queue) == 2
+    assert gateway.redis.llen(queue) == 2
     gateway.close()

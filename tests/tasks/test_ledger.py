@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from tasks.events import Done, Event, Failed, Token, Usage
 from tasks.jobs import ChatJob, Message, Priority, new_id
 from tasks.ledger import AGEING_MS, Append, Appended, Claim, Entry, Ledger
 from tasks.settings import QueueSettings
+from tasks.terms import Terms
+from tasks.upkeep import Upkeep
 
 QUEUE = "chat.m"
 
@@ -55,7 +58,7 @@ def die(short: Ledger) -> Callable[[], list[tuple[str, str]]]:
 
     def _die() -> list[tuple[str, str]]:
         time.sleep(0.03)
-        return short.reap(QUEUE)
+        return Upkeep(short.redis, short.settings).reap(QUEUE)
 
     return _die
 
@@ -209,7 +212,7 @@ def test_a_live_lease_is_not_reaped(ledger: Ledger) -> None:
     ledger.accept(a_job(), QUEUE)
     claim = claimed(ledger)
     assert ledger.renew(QUEUE, [claim]) == {claim.job_id: 1}
-    assert ledger.reap(QUEUE) == []
+    assert Upkeep(ledger.redis, ledger.settings).reap(QUEUE) == []
 
 
 def test_renewing_a_lost_job_says_so(
@@ -330,8 +333,8 @@ def test_a_job_whose_listener_died_is_unheard(ledger: Ledger, settings: QueueSet
     brief.accept(left, QUEUE)
     brief.accept(heard, QUEUE)
     time.sleep(0.03)
-    ledger.listen([heard.id])
-    assert brief.unheard() == [left.id]
+    ledger.listen({heard.id: 30})
+    assert Upkeep(brief.redis, brief.settings).unheard() == [left.id]
 
 
 def test_an_emptied_queue_forgets_its_shares(ledger: Ledger) -> None:
@@ -348,12 +351,16 @@ def test_reaping_ten_thousand_open_jobs_takes_under_a_second(
     ledger: Ledger, settings: QueueSettings
 ) -> None:
     """A round over 10,000 waiting and running jobs stays well below the reconciler's period."""
+    upkeep = Upkeep(ledger.redis, ledger.settings)
+    terms = replace(Terms.background(ledger.settings), max_waiting=10_000)
     for _ in range(10_000):
-        ledger.accept(a_job(), QUEUE)
+        ledger.accept(a_job(), QUEUE, terms)
     for _ in range(64):
         claimed(ledger)
     began = time.monotonic()
-    ledger.reap(QUEUE)
+    upkeep.reap(QUEUE, ["nobody"])
+    upkeep.expire()
+    assert upkeep.audit() == []
     waiting = ledger.waiting(QUEUE)
     assert time.monotonic() - began < 1
     assert waiting == 10_000 - 64

@@ -13,6 +13,7 @@ from tasks.events import Done, Usage
 from tasks.jobs import EmbedJob, new_id
 from tasks.ledger import ENOUGH_TICKETS, Accepted, Append, Claim, Entry, Ledger
 from tasks.settings import QueueSettings
+from tasks.upkeep import Upkeep
 
 QUEUE = "embed.m"
 
@@ -45,7 +46,9 @@ def strike(ledger: Ledger, settings: QueueSettings, times: int) -> None:
     for _ in range(times):
         assert isinstance(short.claim(QUEUE, "dead"), Claim)
         time.sleep(0.03)
-        assert [became for _, became in short.reap(QUEUE)] == ["queued"]
+        assert [became for _, became in Upkeep(short.redis, short.settings).reap(QUEUE)] == [
+            "queued"
+        ]
 
 
 def test_a_claim_of_many_takes_them_in_order(ledger: Ledger) -> None:
@@ -85,7 +88,11 @@ def test_many_have_a_lease_each(ledger: Ledger, settings: QueueSettings) -> None
     short = Ledger(ledger.redis, settings.model_copy(update={"lease_s": 0.02}))
     assert len(claimed(short, 64)) == 30
     time.sleep(0.03)
-    assert {job_id for job_id, became in short.reap(QUEUE) if became == "queued"} == ids
+    assert {
+        job_id
+        for job_id, became in Upkeep(short.redis, short.settings).reap(QUEUE)
+        if became == "queued"
+    } == ids
     assert {ledger.record(job_id)["strikes"] for job_id in ids} == {"1"}
     assert {claim.job_id for claim in claimed(ledger, 64, "w2")} == ids
 
@@ -169,9 +176,9 @@ def test_a_job_accepted_without_a_ticket_is_found_missing_one(ledger: Ledger, qu
     """Should the worker that was to claim it die: at most enough tickets are missing."""
     ledger.claim_many(queue, "w1", 8, watch_s=5)
     accept(ledger, queue)
-    assert ledger.missing_tickets(queue) == 1
+    assert Upkeep(ledger.redis, ledger.settings).missing_tickets(queue) == 1
     for _ in range(2 * ENOUGH_TICKETS):
         accept(ledger, queue)
-    assert ledger.missing_tickets(queue) == ENOUGH_TICKETS
+    assert Upkeep(ledger.redis, ledger.settings).missing_tickets(queue) == ENOUGH_TICKETS
     ledger.redis.lpush(queue, "ticket")
-    assert ledger.missing_tickets(queue) == ENOUGH_TICKETS - 1
+    assert Upkeep(ledger.redis, ledger.settings).missing_tickets(queue) == ENOUGH_TICKETS - 1

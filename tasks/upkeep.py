@@ -1,0 +1,153 @@
+"""The upkeep of the ledger: what an elected reconciler does, round by round.
+
+Every step is one script or harmless to repeat, and to do twice at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from tasks import events, scripts
+from tasks.connection import Client, now_ms
+from tasks.errors import DeadLetter, DeadlineExceeded
+from tasks.events import Failed
+from tasks.keys import Keys
+from tasks.ledger import CANCELLED, CLAIMED_TOGETHER, ENOUGH_TICKETS, Ledger
+from tasks.settings import QueueSettings
+
+DEAD_LETTER = Failed.of(
+    DeadLetter("The process that ran this job died with it repeatedly; it is not tried again.")
+)
+EXPIRED = Failed.of(DeadlineExceeded("The deadline passed while the job waited for the model."))
+
+# Jobs looked at in one call of an audit: a millisecond or two of Redis's time.
+AUDIT_STRETCH = 500
+FORGOTTEN_A_ROUND = 5_000
+
+SCRIPTS = ("reap", "expire", "audit", "due")
+
+
+class Upkeep:
+    """The steps of a round. Thread-safe, as its client is."""
+
+    def __init__(self, client: Client, settings: QueueSettings) -> None:
+        self._redis = client
+        self._keys = Keys(settings.key_prefix)
+        self._ledger = Ledger(client, settings)
+        self._max_strikes = settings.max_strikes
+        self._dead_letter_ttl_s = settings.dead_letter_ttl_s
+        self._scripts = {name: scripts.load(client, name) for name in SCRIPTS}
+
+    def queues(self) -> list[str]:
+        """Every queue that ever took a job."""
+        return sorted(name.decode() for name in self._redis.smembers(self._keys.queues))
+
+    def tickets(self, queue: str) -> int:
+        """How many tickets Celery holds for ``queue``."""
+        return int(self._redis.llen(queue))
+
+    def missing_tickets(self, queue: str) -> int:
+        """How many tickets must be published for every waiting job to be claimed."""
+        waiting = self._ledger.waiting(queue)
+        if queue.startswith(CLAIMED_TOGETHER):
+            waiting = min(waiting, ENOUGH_TICKETS)
+        return max(waiting - self.tickets(queue), 0)
+
+    def reap(
+        self, queue: str, dead_holders: Sequence[str] = (), *, lapsed: bool = True
+    ) -> list[tuple[str, str]]:
+        """Return orphans to waiting; (job id, what became of it) for at most 100 of them.
+
+        Orphans are the running jobs of ``dead_holders`` and, with ``lapsed``, those whose lease
+        is over.
+        """
+        keys = self._keys
+        flat = self._scripts["reap"](
+            [
+                keys.waiting(queue),
+                keys.job(""),
+                keys.log(""),
+                keys.channel(""),
+                keys.dead,
+                *keys.ending(queue),
+            ],
+            [
+                self._max_strikes,
+                events.encode(CANCELLED),
+                events.encode(DEAD_LETTER),
+                self._dead_letter_ttl_s,
+                int(lapsed),
+                *dead_holders,
+            ],
+        )
+        texts = [cast(bytes, value).decode() for value in flat]
+        return list(zip(texts[::2], texts[1::2], strict=True))
+
+    def expire(self) -> list[str]:
+        """End at most 100 waiting jobs whose deadline has passed; their ids."""
+        keys = self._keys
+        ids = self._scripts["expire"](
+            [keys.waiting(""), keys.job(""), keys.log(""), keys.channel(""), *keys.ending("")],
+            [events.encode(EXPIRED)],
+        )
+        return [cast(bytes, job_id).decode() for job_id in ids]
+
+    def unheard(self) -> list[str]:
+        """Jobs whose listener's lease is over: the API process that served them died."""
+        gone = self._redis.zrangebyscore(self._keys.listeners, "-inf", now_ms(self._redis), 0, 100)
+        return [job_id.decode() for job_id in gone]
+
+    def forget_listener(self, job_id: str) -> None:
+        """Take a job without a record off the listeners' list."""
+        self._redis.zrem(self._keys.listeners, job_id)
+
+    def audit(self) -> list[str]:
+        """Look at every open job, and put right those that are not where they should be."""
+        keys, righted = self._keys, []
+        cursor = 0
+        while True:
+            cursor, found = self._redis.zscan(keys.open, cursor, count=AUDIT_STRETCH)
+            if found:
+                righted += self._scripts["audit"](
+                    [keys.open, keys.waiting(""), keys.running(""), keys.job("")],
+                    [job_id for job_id, _ in found],
+                )
+            if not cursor:
+                return [job_id.decode() for job_id in righted]
+
+    def forget(self) -> int:
+        """Drop the index's entries of jobs whose records have expired; how many."""
+        keys = self._keys
+        due = self._redis.zrangebyscore(
+            keys.ended, "-inf", now_ms(self._redis), 0, FORGOTTEN_A_ROUND
+        )
+        pipe = self._redis.pipeline(transaction=False)
+        for entry in due:
+            job_id, _, owner = entry.partition(b" ")
+            pipe.zrem(keys.index(owner.decode()), job_id)
+            pipe.zrem(keys.dead, job_id)
+            pipe.zrem(keys.ended, entry)
+        pipe.execute()
+        return len(due)
+
+    def due_webhooks(self, again_s: float, most: int) -> list[str]:
+        """Jobs whose webhook is to be called now; each is due again unless it is settled."""
+        ids = self._scripts["due"]([self._keys.webhooks], [int(again_s * 1000), most])
+        return [cast(bytes, job_id).decode() for job_id in ids]
+
+    def count_webhook(self, job_id: str) -> int:
+        """A try at the job's webhook begins: which one it is, from 1."""
+        return int(self._redis.hincrby(self._keys.job(job_id), "webhook_tries", 1))
+
+    def settle_webhook(self, job_id: str, said: str) -> None:
+        """The webhook is not to be called again; ``said`` is what became of it."""
+        self._redis.zrem(self._keys.webhooks, job_id)
+        if self._redis.exists(self._keys.job(job_id)):
+            self._redis.hset(self._keys.job(job_id), "webhook_said", said)
+
+    def delay_webhook(self, job_id: str, delay_s: float, said: str) -> None:
+        """The webhook is to be called again after so long."""
+        due_ms = now_ms(self._redis) + int(delay_s * 1000)
+        self._redis.zadd(self._keys.webhooks, {job_id: due_ms}, xx=True)
+        self._redis.hset(self._keys.job(job_id), "webhook_said", said)
