@@ -98,7 +98,12 @@ def configuration(server: RedisServer, settings: RunnerSettings) -> str:
         'save ""',
         "tcp-backlog 128",  # more than the kernel's default limit only earns a warning
         *(
-            ("maxmemory-policy noeviction", "appendonly yes", f"appendfsync {settings.queue_fsync}")
+            (
+                "maxmemory-policy noeviction",
+                f"maxmemory {settings.queue_maxmemory}",
+                "appendonly yes",
+                f"appendfsync {settings.queue_fsync}",
+            )
             if server.role == "queue"
             else ("maxmemory-policy allkeys-lru", f"maxmemory {settings.cache_maxmemory}")
         ),

@@ -23,6 +23,12 @@ class RunnerSettings(QueueSettings):
         "everysec",
         description="everysec survives the death of the queue's Redis, always that of the machine.",
     )
+    queue_maxmemory: str = Field(
+        "1gb",
+        pattern=r"^\d+(kb|mb|gb)?$",
+        description="Memory of the queue's Redis; new work is refused before it is full. 0: no"
+        " limit.",
+    )
     cache_maxmemory: str = Field(
         "256mb", pattern=r"^\d+(kb|mb|gb)?$", description="Memory of the cache's Redis."
     )

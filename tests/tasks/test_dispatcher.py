@@ -52,3 +52,15 @@ def test_a_reader_that_is_too_slow_is_sent_to_the_log() -> None:
         inbox.put(b"%d" % i)
     assert inbox.take(0) is MISSED
     assert inbox.take(0) is None
+
+
+def test_readers_of_one_channel_leave_each_other_alone(
+    dispatcher: Dispatcher, client: Client
+) -> None:
+    """Both hear what is said; the one that stays hears it after the other has left."""
+    first, second = dispatcher.subscribe("c"), dispatcher.subscribe("c")
+    client.publish("c", "1 x")
+    assert (first.take(1), second.take(1)) == (b"1 x", b"1 x")
+    dispatcher.unsubscribe("c", first)
+    client.publish("c", "2 x")
+    assert second.take(1) == b"2 x"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import redis
 import structlog
 
-from tasks.errors import JobCancelled, TaskError
+from tasks.errors import DeadlineExceeded, JobCancelled, TaskError
 from tasks.events import Done, Failed, Started, Usage
 from tasks.jobs import EmbedJob
 from tasks.ledger import Claim
@@ -60,6 +60,8 @@ class Intake:
         self._seat = threading.Lock()
         self._held: dict[str, Reply] = {}
         self._shapes: dict[str, tuple[int, int | None]] = {}
+        # When jobs with a deadline must have ended, on the clock that set it.
+        self._deadlines: dict[str, float] = {}
 
     def start(self) -> None:
         """Begin to compute what is taken."""
@@ -94,6 +96,7 @@ class Intake:
         leave_at = 0.0
         while not self._process.draining.is_set():
             self._let_go()
+            self._expire()
             room = self._room()
             if not room:
                 self._rest(FULL_S)
@@ -163,6 +166,8 @@ class Intake:
             self._fail(reply, error)
             return
         self._shapes[name] = (sum(map(len, inputs)), job.dimensions)
+        if job.deadline_at is not None:
+            self._deadlines[name] = job.deadline_at
         self._engine.submit(name, inputs)
         if reply.interrupted():
             # Heard before the engine knew the job.
@@ -172,6 +177,15 @@ class Intake:
         reply = self._held.get(name)
         if self._engine.drop(name) and reply is not None:
             self._fail(reply, JobCancelled("The job was cancelled."))
+
+    def _expire(self) -> None:
+        """Stop what is late; a job that the engine has completed is not late any more."""
+        now = time.time()
+        for name in [name for name, at in self._deadlines.items() if at <= now]:
+            del self._deadlines[name]
+            reply = self._held.get(name)
+            if reply is not None and self._engine.drop(name):
+                self._fail(reply, DeadlineExceeded("The deadline passed before all was embedded."))
 
     def _fail(self, reply: Reply, error: Exception) -> None:
         if not isinstance(error, TaskError):
@@ -204,4 +218,5 @@ class Intake:
                 self._process.leases.drop(reply)
                 del self._held[name]
                 self._shapes.pop(name, None)
+                self._deadlines.pop(name, None)
                 log.info("job over", job=reply.claim.job_id, fenced=reply.fenced)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,11 +35,9 @@ def process(settings: QueueSettings) -> Iterator[ModelProcess]:
     process.ledger.redis.delete(model.queue)
 
 
-def accept(
-    process: ModelProcess, *texts: str, dimensions: int | None = None
-) -> tuple[str, Accepted]:
+def accept(process: ModelProcess, *texts: str, **changes: Any) -> tuple[str, Accepted]:
     """A waiting job: its id, and whether it needs a ticket."""
-    job = EmbedJob(id=new_id(), model=process.model.name, texts=texts, dimensions=dimensions)
+    job = EmbedJob(id=new_id(), model=process.model.name, texts=texts, **changes)
     return job.id, process.ledger.accept(job, process.model.queue)
 
 
@@ -115,6 +114,24 @@ def test_a_second_ticket_wakes_the_handler_that_waits(process: ModelProcess) -> 
     wait_for_state(process.ledger, job_id, "done")
     for handler in handlers_:
         handler.join(10)
+
+
+def test_a_job_that_is_late_expires_before_it_is_computed(
+    process: ModelProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its deadline passes while the model is busy with another, which is answered."""
+    gate = shut(process, monkeypatch)
+    busy = accept(process, "busy")[0]
+    handler = ticket(process)
+    wait_for_state(process.ledger, busy, "running")
+    late = accept(process, "late", deadline_at=time.time() + 0.1)[0]
+    wait_for_state(process.ledger, late, "expired")
+    gate.set()
+    wait_for_state(process.ledger, busy, "done")
+    handler.join(10)
+    [(_, end)] = process.ledger.log(late)
+    assert isinstance(end, Failed)
+    assert end.code == "deadline_exceeded"
 
 
 def test_what_the_model_cannot_take_fails_alone(process: ModelProcess) -> None:
