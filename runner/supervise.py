@@ -1,4 +1,4 @@
-"""supervisord with changes: what a closed terminal means, and how long a pause may grow.
+"""supervisord with changes: what a closed terminal means, how long a pause may grow, its death.
 
 ``millrace up`` becomes this process; its arguments are supervisord's.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
@@ -16,6 +17,8 @@ from supervisor.medusa.asyncore_25 import ExitNow
 from supervisor.options import ServerOptions
 from supervisor.supervisord import Supervisor
 
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 LONGEST_PAUSE_S = 10
 STREAMS = (0, 1, 2)
 
@@ -66,6 +69,15 @@ class Terminal:
 
 class Subprocess(process.Subprocess):
     backoff: int
+
+    def _spawn_as_child(self, filename: str, argv: list[str]) -> None:
+        """In the child, before its command: it is told to stop when the supervisor dies.
+
+        After ``kill -9`` of supervisord its parts lived on, with nobody to restart or stop them,
+        and held the ports against the next start.
+        """
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        super()._spawn_as_child(filename, argv)
 
     def change_state(self, new_state: int, expected: bool = True) -> bool | None:
         """Restart with growing pauses, up to a limit.

@@ -93,7 +93,10 @@ class QueueSettings(BaseSettings):
         " is refused with 503.",
     )
     max_strikes: int = Field(
-        3, ge=1, description="Process deaths without progress after which a job is a dead letter."
+        3,
+        ge=3,
+        description="Process deaths without progress after which a job is a dead letter. After"
+        " two it runs alone, so that the third is its own.",
     )
     visibility_timeout_s: int = Field(
         3600, gt=0, description="After this long Celery redelivers a ticket that was not acked."

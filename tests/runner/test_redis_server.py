@@ -52,7 +52,7 @@ def test_impossible_port_is_a_message() -> None:
 
 
 def test_queue_never_evicts_and_is_on_disk(tmp_path: Path) -> None:
-    """The queue's server appends every write to a file, and is bounded; it refuses, never evicts."""
+    """The queue's server appends every write to a file, and is full rather than forgetful."""
     settings = RunnerSettings(data_dir=tmp_path, queue_fsync="always")
     lines = configuration(server(settings, "queue"), settings).splitlines()
     laws = ("maxmemory-policy noeviction", "maxmemory 1gb", "appendonly yes")

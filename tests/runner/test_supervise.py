@@ -160,6 +160,11 @@ def test_stop_is_ordered_and_leaves_nothing(stack: Stack, number: int) -> None:
     assert (stack.folder / "stopped").read_text() == "True"
 
 
+def test_a_killed_supervisor_leaves_nothing(stack: Stack) -> None:
+    """Its parts are told to stop by the kernel, and free their ports for the next start."""
+    assert stack.end(signal.SIGKILL) == []
+
+
 def test_unwritable_screen_is_no_danger(tmp_path: Path) -> None:
     """A supervisor whose warnings cannot be written still stops everything."""
     reader, writer = os.pipe()
