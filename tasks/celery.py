@@ -31,6 +31,8 @@ def make_celery(settings: QueueSettings, *, socket_timeout_s: float = 10.0) -> C
         # Redis being away is weather, not an error: wait for it, at start and later.
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # So is a Redis that is full: it refuses to note a ticket as taken, which ended the worker.
+        broker_channel_error_retry=True,
         broker_transport_options={
             "visibility_timeout": settings.visibility_timeout_s,
             # The sweep for tickets of dead workers: every 5 s, not every 100th time of ten.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from functools import cache
 
 import redis
@@ -29,7 +30,7 @@ from tasks.tickets import Tickets
 log = logging.getLogger(__name__)
 
 # What a caller of submit waits at most for a Redis that does not answer: two tries of it.
-QUEUE_TIMEOUT_S = 5.0
+QUEUE_TIMEOUT_S = 4.0
 
 
 class Gateway:
@@ -75,8 +76,9 @@ class Gateway:
         try:
             self._accept(job, model.queue, terms)
         except redis.RedisError as error:
-            # Refused, or accepted and the answer lost: closing cancels it as far as one can.
-            subscription.close()
+            # Refused, or accepted and the answer lost: it is cancelled as far as one can. Beside,
+            # because the client's 503 must not wait for a Redis that is away once more.
+            threading.Thread(target=subscription.close, name="let go", daemon=True).start()
             raise _unavailable(error) from error
         except (TaskError, AlreadyAsked):
             self._listeners.drop(job.id)

@@ -1,0 +1,26 @@
+"""The check of ``webhook_url`` while a request is read: no job is accepted that cannot be told."""
+
+from __future__ import annotations
+
+from app.openai.errors import BadRequest, Unsupported
+from app.webhooks.address import AllowedHosts, Forbidden, check_literal, parse_url
+
+PARAM = "webhook_url"
+
+
+def check_webhook_url(url: str, *, signs: bool, allowed: AllowedHosts) -> None:
+    """Raise what the client is told when nothing may or can be sent to ``url``.
+
+    ``signs`` is whether the server has a secret to sign with. A name is not resolved here: it
+    would hold up the request, and may point elsewhere when the job ends.
+    """
+    if not signs:
+        raise Unsupported(
+            "This server sends no webhooks: set MILLRACE_WEBHOOK_SECRET on it, or ask for the job "
+            "at /v1/jobs/{id}.",
+            param=PARAM,
+        )
+    try:
+        check_literal(parse_url(url), allowed)
+    except Forbidden as refusal:
+        raise BadRequest(f"Nothing is sent to this webhook_url: {refusal}.", param=PARAM) from None
