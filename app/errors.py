@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import random
+
 import redis
 import structlog
 from flask import Flask, Response, g, request
@@ -17,12 +20,22 @@ from app.openai.errors import (
 )
 from tasks import errors as task_errors
 from tasks.errors import TaskError
+from tasks.terms import LONGEST_RETRY_AFTER_S
 
 log = structlog.get_logger(__name__)
 
 # Official clients try every 5xx and 409 again by themselves: here it would fail again.
-NOT_AGAIN = (task_errors.DeadlineExceeded, task_errors.DeadLetter, task_errors.JobCancelled)
-RETRY_AFTER_S = "2"
+NOT_AGAIN = (
+    task_errors.DeadlineExceeded,
+    task_errors.DeadLetter,
+    task_errors.JobCancelled,
+    task_errors.IdempotencyConflict,
+)
+RETRY_AFTER_S = 2.0
+# What fills the memory are answers that are kept: they go by and by.
+ROOM_AFTER_S = 10.0
+# Clients that were refused together must not come back together.
+SPREAD = 1.25
 # A client that is still sending cannot read our answer: this much is read and thrown away.
 DISCARD_BYTES = 64 * 1024 * 1024
 
@@ -50,9 +63,22 @@ def _task_error(error: TaskError) -> Response:
     response = respond(body_of(error), status_of(error))
     if isinstance(error, NOT_AGAIN):
         response.headers["x-should-retry"] = "false"
-    if response.status_code == 503:
-        response.headers["Retry-After"] = RETRY_AFTER_S
+    if response.status_code in {429, 503}:
+        after_s = _retry_after_s(error)
+        response.headers["Retry-After"] = str(math.ceil(after_s))
+        # Official clients read this one first: a few whole seconds are no spread.
+        response.headers["retry-after-ms"] = str(math.ceil(after_s * 1000))
     return response
+
+
+def _retry_after_s(error: TaskError) -> float:
+    if isinstance(error, task_errors.QueueFull):
+        least_s = min(error.retry_after_s or RETRY_AFTER_S, LONGEST_RETRY_AFTER_S / SPREAD)
+    elif isinstance(error, task_errors.QueueOutOfMemory):
+        least_s = ROOM_AFTER_S
+    else:
+        return RETRY_AFTER_S
+    return least_s * random.uniform(1, SPREAD)
 
 
 def _redis_error(error: redis.RedisError) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, g
 
 from app import errors
-from app.routes import chat, completions, embeddings, health, models, tokens
+from app.routes import chat, completions, embeddings, health, jobs, models, tokens
 from app.services import Services
 from app.settings import ApiSettings
 from tasks.catalog import load_catalog
@@ -24,7 +24,7 @@ def build(settings: ApiSettings | None, gateway: Gateway | None) -> Flask:
     app.extensions["services"] = Services(settings, gateway)
     app.before_request(_name_the_job)
     app.after_request(_add_request_id)
-    for family in (chat, completions, embeddings, tokens, models, health):
+    for family in (chat, completions, embeddings, jobs, tokens, models, health):
         app.register_blueprint(family.routes)
     errors.register(app)
     return app

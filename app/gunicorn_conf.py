@@ -7,6 +7,7 @@ as threads make ``/health`` time out.
 from __future__ import annotations
 
 import ctypes
+import math
 import signal
 from typing import Any
 
@@ -16,11 +17,12 @@ _settings = ApiSettings()
 
 bind = f"{_settings.api_host}:{_settings.api_port}"
 workers = _settings.api_workers
-worker_class = "gevent"
+worker_class = "app.api_worker.ApiWorker"
 # The default of 1,000 would be the number of streams.
 worker_connections = 10_000
 keepalive = 75
-graceful_timeout = int(_settings.shutdown_s)
+# Handlers that outlive this are killed; ``drain`` has ended them before.
+graceful_timeout = math.ceil(_settings.shutdown_s)
 timeout = 60
 # Otherwise version 27 opens a control socket under $HOME, shared by every stack of the user.
 control_socket_disable = True

@@ -1,7 +1,7 @@
 """The keeper: the housekeeping process, ``celery -A app.keeper worker -Q keeper``.
 
-A Celery worker on its own queue, so that Celery's tools see it and later chores can be tasks; its
-reconciler runs beside, in a thread.
+A Celery worker on its own queue, so that Celery's tools see it and its chores are tasks: webhooks
+are. The reconciler runs beside, in a thread.
 """
 
 from __future__ import annotations
@@ -14,17 +14,27 @@ from typing import Any
 from celery import Celery, signals
 from celery.worker.control import inspect_command
 
+from app.calling import Caller
 from app.reconciler import Reconciler
 from app.settings import ApiSettings
-from tasks.celery import make_celery
+from app.webhooks.address import AllowedHosts
+from tasks.celery import WEBHOOK_TASK, make_celery
 from tasks.connection import connect
 from tasks.ledger import Ledger
 from tasks.logs import configure_logs
+from tasks.records import Records
 from tasks.roster import Roster
+from tasks.upkeep import Upkeep
 
 settings = ApiSettings()
 celery: Celery = make_celery(settings)
 client = connect(settings.queue_url)
+caller = Caller(
+    Records(client, settings),
+    Upkeep(client, settings),
+    settings.webhook_key,
+    AllowedHosts.parse(settings.webhook_hosts),
+)
 reconciler = Reconciler(
     Ledger(client, settings),
     Roster(client, settings),
@@ -32,6 +42,12 @@ reconciler = Reconciler(
     settings,
     f"keeper@{socket.gethostname()}#{os.getpid()}",
 )
+
+
+@celery.task(name=WEBHOOK_TASK)
+def call_webhook(job_id: str) -> None:
+    """A job has ended: tell whom it said. What fails is handed out again by the reconciler."""
+    caller.call(job_id)
 
 
 @inspect_command(name="slots")

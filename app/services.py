@@ -9,13 +9,15 @@ from flask import current_app
 from app.openai.errors import ModelUnavailable
 from app.openai.sizes import most_tokens
 from app.questions import Questions
+from app.repeats import Submission, asked_before, first_of
 from app.settings import ApiSettings
+from app.wishes import Order
 from tasks import jobs, questions
 from tasks.catalog import Model
+from tasks.claims import AlreadyAsked
 from tasks.gateway import Gateway
 from tasks.jobs import ChatJob, CompletionJob, EmbedJob, Job
 from tasks.questions import Answer, Question
-from tasks.subscription import Subscription
 
 
 class Services:
@@ -26,14 +28,20 @@ class Services:
         self.gateway = gateway
         self._questions = Questions(gateway.celery, gateway.ledger, settings.check_timeout_s)
 
-    def submit(self, job: Job) -> Subscription:
-        """Enqueue ``job`` after making sure that its model can take it, where it may not."""
-        if not isinstance(job, EmbedJob):
-            model = self.gateway.catalog.find(job.model)
-            # Without an answer the job is accepted, and a refusal comes as its last event.
-            if only_a_worker_knows(job, model) and (node := self._ready_node(model)):
-                self._questions.ask(node, "check_prompt", job.id, jobs.encode(job))
-        return self.gateway.submit(job)
+    def submit(self, order: Order) -> Submission:
+        """Enqueue the order's job, or find the one that answers the same request already.
+
+        Its model is asked first whether it can take the job, where it may not.
+        """
+        try:
+            if not asked_before(self.gateway, order):
+                self._check(order.job)
+            if not order.later:
+                return Submission(order.job, self.gateway.submit(order.job, order.terms))
+            self.gateway.enqueue(order.job, order.terms)
+            return Submission(order.job)
+        except AlreadyAsked as known:
+            return first_of(self.gateway, known.job_id, order)
 
     def ask(self, model: Model, question_id: str, question: Question) -> Answer:
         """What a worker of ``model`` says about tokens; ``ModelUnavailable`` when none does."""
@@ -46,6 +54,14 @@ class Services:
                 f"The worker of the model {model.name!r} did not answer in time."
             )
         return questions.decode_answer(answer)
+
+    def _check(self, job: Job) -> None:
+        if isinstance(job, EmbedJob):
+            return
+        model = self.gateway.catalog.find(job.model)
+        # Without an answer the job is accepted, and a refusal comes as its last event.
+        if only_a_worker_knows(job, model) and (node := self._ready_node(model)):
+            self._questions.ask(node, "check_prompt", job.id, jobs.encode(job))
 
     def _ready_node(self, model: Model) -> str | None:
         reports = self.gateway.roster.workers(model.queue).values()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
+from app.webhooks.signing import key_of
 from tasks.settings import QueueSettings
 
 
@@ -23,5 +24,31 @@ class ApiSettings(QueueSettings):
         5.0, gt=0, description="Longest wait for a worker to check a prompt or a form."
     )
     shutdown_s: float = Field(
-        4.0, gt=0, description="How long open requests may finish when the API is stopped."
+        4.0,
+        ge=1,
+        description="How long open requests may finish when the API is stopped; then streams end"
+        " in a way that they can be resumed from.",
     )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="Key that webhooks are signed with, whsec_ and base64 (Standard Webhooks);"
+        " without one no request may ask for a webhook.",
+    )
+    webhook_hosts: str = Field(
+        "",
+        description="Hosts that webhooks may go to although their addresses are not public,"
+        " separated by commas; * for any.",
+    )
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_a_key(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            key_of(secret.get_secret_value())
+        return secret
+
+    @property
+    def webhook_key(self) -> bytes | None:
+        """The key behind ``webhook_secret``."""
+        secret = self.webhook_secret
+        return None if secret is None else key_of(secret.get_secret_value())

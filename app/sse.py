@@ -17,6 +17,11 @@ def event(seq: int, data: bytes) -> bytes:
     return b"id: %d\ndata: %b\n\n" % (seq, data)
 
 
+def data(line: bytes) -> bytes:
+    """An event that is not of the job's log, and has no number."""
+    return b"data: %b\n\n" % line
+
+
 def comment(text: str) -> bytes:
     """A comment: clients ignore it, proxies see life."""
     return b": %b\n\n" % text.replace("\n", " ").encode()

@@ -127,6 +127,15 @@ def echo(*, stream: bool) -> Run:
     return run
 
 
+def kept(streams: Iterable[int]) -> Run:
+    """What the log could slow down: tokens of a model, and jobs that compute nothing."""
+
+    def run(server: Server) -> Sample:
+        return {**chat(streams)(server), **echo(stream=True)(server)}
+
+    return run
+
+
 def embed(server: Server) -> Sample:
     """Clients with one text each, then one large request."""
     model = server.served or prompts.EMBED_MODEL

@@ -1,4 +1,4 @@
-"""The command line: ``millrace up`` starts everything on this machine."""
+"""The command line: ``millrace up`` starts everything on this machine; ``console`` has the rest."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 
 import typer
 
+from console import jobs
+from console.queues import queues
 from runner.config import prepare_folders, write_config
 from runner.errors import CannotStart
 from runner.parts import all_parts
@@ -15,12 +17,12 @@ from runner.redis_server import check_data_is_readable, find_binary, servers
 from runner.settings import RunnerSettings, read_settings
 from tasks.catalog import CatalogError, load_catalog
 
-app = typer.Typer(help="Millrace: language models behind a queue.", no_args_is_help=True)
-
-
-@app.callback()
-def root() -> None:
-    """Keeps `up` a subcommand while it is the only one."""
+# A traceback with the values of variables would show prompts.
+app = typer.Typer(
+    help="Millrace: language models behind a queue.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
 
 
 @app.command()
@@ -38,6 +40,10 @@ def up() -> None:
         raise typer.Exit(2) from None
     command = [sys.executable, "-m", "runner.supervise", "-n", "-c", str(config)]
     os.execv(sys.executable, command)
+
+
+app.command("queues")(queues)
+app.add_typer(jobs.app, name="jobs")
 
 
 def check_redis(settings: RunnerSettings) -> None:

@@ -12,7 +12,7 @@ from runner.redis_server import servers
 from runner.settings import RunnerSettings
 from tasks.catalog import Catalog, Model
 
-KEEPER_THREADS = 2  # the reconciler, and one for whatever is asked of it meanwhile
+KEEPER_THREADS = 8  # webhooks that are called at once: each may take 15 s
 
 
 class Stage(IntEnum):

@@ -106,6 +106,7 @@ class Gateway:
             self.dispatcher,
             record.id,
             after=after,
+            look_now=True,
             on_close=lambda _left: self._listeners.drop(record.id),
         )
         if record.listen_s and not record.final:

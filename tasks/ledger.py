@@ -28,6 +28,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
+import msgspec
 from redis.exceptions import NoScriptError
 
 from tasks import events, jobs, scripts
@@ -144,6 +145,7 @@ class Ledger:
             terms.max_waiting,
             terms.repeat.fingerprint if terms.repeat else "",
             REPEAT_TTL_S,
+            msgspec.json.encode(job.metadata) if job.metadata else "",
         ]
 
     def cancel(self, job_id: str, queue: str) -> State:

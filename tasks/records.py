@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
+
+import msgspec
 
 from tasks import events, jobs, scripts
 from tasks.claims import FINAL, State
@@ -18,7 +20,7 @@ from tasks.settings import QueueSettings
 _FIELDS = (
     *("queue", "kind", "model", "owner", "state", "priority", "attempt", "strikes", "last_seq"),
     *("created_ms", "accepted_ms", "started_ms", "finished_ms", "listen_ms", "resume_ms"),
-    *("cancel", "webhook", "webhook_tries", "webhook_said"),
+    *("keep_s", "cancel", "webhook", "webhook_tries", "webhook_said", "metadata"),
 )
 _NAMES = ("queue", "kind", "model", "owner", "state")
 _NUMBERS = ("attempt", "strikes", "last_seq")
@@ -32,7 +34,8 @@ class Record:
     """A job's bookkeeping, without its content. Times are seconds since the epoch, by Redis.
 
     ``listen_s`` is how long the job outlives its last listener (0: it needs none), ``resume_s``
-    how long a client that left may take to come back.
+    how long a client that left may take to come back. ``keep_s`` after its end the result is
+    forgotten.
     """
 
     id: str
@@ -51,10 +54,17 @@ class Record:
     finished_s: float | None
     listen_s: float
     resume_s: float
+    keep_s: int
     cancelling: bool
     webhook_url: str
     webhook_tries: int
     webhook_said: str
+    metadata: Mapping[str, str]
+
+    @property
+    def expires_s(self) -> float | None:
+        """When its result is forgotten; None before its end."""
+        return None if self.finished_s is None else self.finished_s + self.keep_s
 
     @property
     def final(self) -> bool:
@@ -214,10 +224,12 @@ def _record(job_id: str, row: Sequence[bytes | None]) -> Record | None:
         priority=Priority(int(given["priority"])),
         listen_s=_seconds(given.get("listen_ms")) or 0.0,
         resume_s=_seconds(given.get("resume_ms")) or 0.0,
+        keep_s=int(given.get("keep_s", 3600)),
         cancelling="cancel" in given and given["state"] not in FINAL,
         webhook_url=given.get("webhook", ""),
         webhook_tries=int(given.get("webhook_tries", 0)),
         webhook_said=given.get("webhook_said", ""),
+        metadata=msgspec.json.decode(given.get("metadata", "{}"), type=dict[str, str]),
         **fields,
     )
 

@@ -73,7 +73,7 @@ class Reply:
     @property
     def urgent(self) -> bool:
         """Whether somebody waits for just this: an attempt's first word, or a job's last."""
-        return self._state is not None or len(self._said) < _FIRST_WORDS
+        return self._state is not None or self._logged_seq - self.claim.last_seq < _FIRST_WORDS
 
     def settle(self, appended: Appended, sent: Entry) -> None:
         """Take Redis's answer to what was ``sent``."""

@@ -53,6 +53,7 @@ class Subscription(Iterator[tuple[int, Event]]):
         job_id: str,
         *,
         after: int = 0,
+        look_now: bool = False,
         on_close: Callable[[Left], None] | None = None,
     ) -> None:
         self.job_id = job_id
@@ -64,7 +65,8 @@ class Subscription(Iterator[tuple[int, Event]]):
         self._seq = after
         self._replayed: deque[tuple[int, Event]] = deque()
         self._silence_s = FIRST_SILENCE_S
-        self._look_at = time.monotonic() + self._silence_s
+        # Where something was said before, it need not be waited for.
+        self._look_at = time.monotonic() + (0.0 if look_now else self._silence_s)
         self._outage_since: float | None = None
         self._inbox = dispatcher.subscribe(ledger.keys.channel(job_id))
 

@@ -15,14 +15,13 @@ from app.openai.fields import (
     INT32,
     Bias,
     Count,
-    Metadata,
-    ModelName,
     Penalty,
     Probability,
     RepeatPenalty,
     Seed,
     Temperature,
 )
+from app.openai.request_fields import RequestBody
 
 MAX_STOPS = 4
 MAX_STOP = 1_024
@@ -31,12 +30,9 @@ MAX_STOP = 1_024
 MAX_BIASES = 1_024
 """Token ids with a bias: each costs time at every token that is drawn."""
 
-MAX_TIMEOUT_S = 86_400
-
 Stop = Annotated[str, Meta(min_length=1, max_length=MAX_STOP)]
 Stops = Annotated[list[Stop], Meta(max_length=MAX_STOPS)]
 TopK = Annotated[int, Meta(ge=0, le=INT32)]
-Timeout = Annotated[float, Meta(gt=0, le=MAX_TIMEOUT_S)]
 
 
 class StreamOptions(msgspec.Struct):
@@ -45,10 +41,9 @@ class StreamOptions(msgspec.Struct):
     include_usage: bool | None = None
 
 
-class AnswerBody(msgspec.Struct, kw_only=True):
-    """OpenAI's parameters, then those of llama.cpp and vLLM, then our own ``timeout_s``."""
+class AnswerBody(RequestBody, kw_only=True):
+    """OpenAI's parameters, then those of llama.cpp and vLLM."""
 
-    model: ModelName
     temperature: Temperature | None = None
     top_p: Probability | None = None
     n: Count | None = None
@@ -57,8 +52,6 @@ class AnswerBody(msgspec.Struct, kw_only=True):
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     logit_bias: Annotated[dict[str, Bias], Meta(max_length=MAX_BIASES)] | None = None
-    user: str | None = None
-    metadata: Metadata | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     top_k: TopK | None = None
@@ -70,4 +63,3 @@ class AnswerBody(msgspec.Struct, kw_only=True):
     cache_prompt: bool | None = None
     timings: bool | None = None
     timings_per_token: bool | None = None
-    timeout_s: Timeout | None = None

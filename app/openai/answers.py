@@ -8,7 +8,7 @@ from app.openai.answer_fields import AnswerBody
 from app.openai.errors import BadRequest
 from app.openai.fields import INT32
 from tasks.catalog import Model
-from tasks.jobs import Sampling
+from tasks.jobs import Sampling, Shown
 
 _DEFAULTS = Sampling()
 
@@ -59,20 +59,17 @@ def choices(asked: AnswerBody, model: Model) -> int:
     return given_or(asked.n, 1)
 
 
-def deadline_at(asked: AnswerBody, created_at: float) -> float | None:
-    """When the answer is of no use any more, in seconds since the epoch."""
-    return None if asked.timeout_s is None else created_at + asked.timeout_s
+def shown(asked: AnswerBody) -> Shown:
+    """What the answer carries besides itself; llama-server's clients ask for timings per token."""
+    return Shown(
+        include_usage=_wants_usage(asked),
+        timings=bool(asked.timings or asked.timings_per_token),
+    )
 
 
-def wants_usage(asked: AnswerBody) -> bool:
-    """Whether a stream ends with a chunk that counts the tokens."""
+def _wants_usage(asked: AnswerBody) -> bool:
     if asked.stream_options is None:
         return False
     if not asked.stream:
         raise BadRequest("'stream_options' needs 'stream' to be true.", param="stream_options")
     return bool(asked.stream_options.include_usage)
-
-
-def wants_timings(asked: AnswerBody) -> bool:
-    """Whether the answer says where its time went; llama-server's clients ask per token."""
-    return bool(asked.timings or asked.timings_per_token)

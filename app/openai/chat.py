@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from app.openai import answers
 from app.openai.answers import given_or
+from app.openai.asked import Asked
 from app.openai.body import decode
 from app.openai.chat_fields import ChatBody
 from app.openai.errors import BadRequest, Unsupported
 from app.openai.forms import check_endings, form_of
 from app.openai.messages import messages_of
 from app.openai.models import chat_model
+from app.openai.request_fields import deadline_at
 from app.openai.tools import Toolbox, toolbox_of
 from tasks.catalog import Catalog
 from tasks.jobs import ChatJob, Form
 
 
-class ChatRequest(msgspec.Struct, frozen=True):
-    """A job, and how its answer is to be sent."""
+class ChatRequest(Asked, frozen=True, kw_only=True):
+    """A conversation to be answered, and how."""
 
     job: ChatJob
-    stream: bool
-    include_usage: bool
-    timings: bool = False
 
 
 def parse_chat(
@@ -54,10 +51,14 @@ def parse_chat(
         tool_name=toolbox.name,
         # Without tools it says nothing.
         parallel_tool_calls=not toolbox.tools or given_or(asked.parallel_tool_calls, True),
-        deadline_at=answers.deadline_at(asked, created_at),
+        deadline_at=deadline_at(asked, created_at),
+        shown=answers.shown(asked),
     )
     return ChatRequest(
-        job, bool(asked.stream), answers.wants_usage(asked), answers.wants_timings(asked)
+        job=job,
+        stream=bool(asked.stream),
+        background=bool(asked.background),
+        webhook_url=asked.webhook_url,
     )
 
 

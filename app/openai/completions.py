@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from app.openai import answers
 from app.openai.answers import given_or
+from app.openai.asked import Asked
 from app.openai.body import decode
 from app.openai.completion_fields import CompletionBody
 from app.openai.errors import BadRequest, Unsupported
 from app.openai.forms import check_endings, form_of
 from app.openai.inputs import check_lengths, split_inputs
 from app.openai.models import chat_model
+from app.openai.request_fields import deadline_at
 from tasks.catalog import Catalog
 from tasks.jobs import CompletionJob, Form
 
@@ -22,13 +22,10 @@ MAX_TOKENS = 16
 """OpenAI's default."""
 
 
-class CompletionRequest(msgspec.Struct, frozen=True):
-    """A job, and how its answer is to be sent."""
+class CompletionRequest(Asked, frozen=True, kw_only=True):
+    """Prompts to be continued, and how."""
 
     job: CompletionJob
-    stream: bool
-    include_usage: bool
-    timings: bool = False
 
 
 def parse_completion(
@@ -59,10 +56,14 @@ def parse_completion(
         cache_prompt=given_or(asked.cache_prompt, True),
         metadata=asked.metadata or {},
         form=_form(asked),
-        deadline_at=answers.deadline_at(asked, created_at),
+        deadline_at=deadline_at(asked, created_at),
+        shown=answers.shown(asked),
     )
     return CompletionRequest(
-        job, bool(asked.stream), answers.wants_usage(asked), answers.wants_timings(asked)
+        job=job,
+        stream=bool(asked.stream),
+        background=bool(asked.background),
+        webhook_url=asked.webhook_url,
     )
 
 

@@ -6,34 +6,32 @@ import struct
 
 import msgspec
 
+from app.openai.asked import Asked
 from app.openai.body import decode
 from app.openai.errors import BadRequest
-from app.openai.fields import Count, Metadata, ModelName
+from app.openai.fields import Count
 from app.openai.inputs import Inputs, Text, Texts, TokenLists, check_lengths, split_inputs
 from app.openai.models import embed_model
+from app.openai.request_fields import RequestBody, deadline_at
 from tasks.catalog import Catalog
 from tasks.events import Done, Event, Failed, Usage, Vectors
-from tasks.jobs import EmbedJob
+from tasks.jobs import EmbedJob, Shown
 
 MAX_INPUTS = 2_048
 
 
-class EmbeddingsBody(msgspec.Struct):
+class EmbeddingsBody(RequestBody, kw_only=True):
     """The parameters of ``POST /v1/embeddings``. One list of token ids is one input."""
 
-    model: ModelName
     input: Text | Inputs
     encoding_format: str | None = None
     dimensions: Count | None = None
-    user: str | None = None
-    metadata: Metadata | None = None
 
 
-class EmbeddingsRequest(msgspec.Struct, frozen=True):
-    """A job, and how its vectors are to be written."""
+class EmbeddingsRequest(Asked, frozen=True, kw_only=True):
+    """Inputs to be embedded, and how. Vectors are no stream."""
 
     job: EmbedJob
-    base64: bool
 
 
 def parse_embeddings(
@@ -56,8 +54,12 @@ def parse_embeddings(
         created_at=created_at,
         dimensions=asked.dimensions,
         metadata=asked.metadata or {},
+        deadline_at=deadline_at(asked, created_at),
+        shown=Shown(base64=asked.encoding_format == "base64"),
     )
-    return EmbeddingsRequest(job, asked.encoding_format == "base64")
+    return EmbeddingsRequest(
+        job=job, background=bool(asked.background), webhook_url=asked.webhook_url
+    )
 
 
 def _check_count(texts: Texts, tokens: TokenLists) -> None:

@@ -8,6 +8,7 @@ import tasks.errors
 from tasks.errors import TaskError
 
 INVALID_REQUEST = "invalid_request_error"
+RATE_LIMIT = "rate_limit_error"
 UNAVAILABLE = "unavailable_error"
 SERVER = "server_error"
 
@@ -46,6 +47,12 @@ class ModelUnavailable(TaskError):
     code = "model_unavailable"
 
 
+class ServerRestarting(TaskError):
+    """Raised when this process is stopped before the answer is complete; its job goes on."""
+
+    code = "server_restarting"
+
+
 class ErrorObject(msgspec.Struct, frozen=True):
     """OpenAI's error object; ``code`` is a string or null, never a number."""
 
@@ -78,11 +85,14 @@ STATUS: dict[type[TaskError], int] = {
     tasks.errors.UnknownJob: 404,
     tasks.errors.LogExpired: 410,
     tasks.errors.JobCancelled: 409,
+    tasks.errors.IdempotencyConflict: 409,
+    tasks.errors.QueueFull: 429,
     tasks.errors.DeadlineExceeded: 504,
     tasks.errors.DeadLetter: 500,
     tasks.errors.ModelFailed: 500,
     tasks.errors.QueueUnavailable: 503,
     ModelUnavailable: 503,
+    ServerRestarting: 503,
     tasks.errors.UnsupportedVersion: 500,
     TaskError: 500,
 }
@@ -98,6 +108,8 @@ def status_of(error: TaskError | BadRequest) -> int:
 def error_type(error: TaskError | BadRequest) -> str:
     """OpenAI's ``type`` for ``error``: whose fault it was, the client's or the server's."""
     status = status_of(error)
+    if status == 429:
+        return RATE_LIMIT
     if status < 500:
         return INVALID_REQUEST
     return UNAVAILABLE if status == 503 else SERVER

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
+from flask import Blueprint, Response
 
-from flask import Blueprint, Response, g
-
-from app import respond
-from app.body import read_body
-from app.openai.embeddings import EmbeddingsAnswer, parse_embeddings
+from app.answering import answer, read_order
+from app.openai.embeddings import parse_embeddings
 from app.services import services
 
 routes = Blueprint("embeddings", __name__)
@@ -16,13 +13,7 @@ routes = Blueprint("embeddings", __name__)
 
 @routes.post("/v1/embeddings")
 def create_embeddings() -> Response:
-    """Vectors for one or many inputs."""
-    asked = parse_embeddings(
-        read_body(),
-        catalog=services().gateway.catalog,
-        job_id=g.job_id,
-        owner="local",
-        created_at=time.time(),
-    )
-    subscription = services().submit(asked.job)
-    return respond.whole(subscription, EmbeddingsAnswer(asked.job, asked.base64))
+    """Vectors for one or many inputs, now or later."""
+    order = read_order(parse_embeddings)
+    submission = services().submit(order)
+    return answer(order, submission)

@@ -6,6 +6,7 @@ import msgspec
 import redis
 from flask import Blueprint, Response
 
+from app.drain import drain
 from app.readiness import states
 from app.services import services
 
@@ -20,8 +21,10 @@ def health() -> Response:
 
 @routes.get("/ready")
 def ready() -> Response:
-    """200 when Redis answers and every model that should be loaded has a worker that serves."""
+    """200 when Redis answers, every model has a worker that serves, and this process stays."""
     gateway = services().gateway
+    if drain.begun:
+        return _json({"status": "draining", "models": {}, "keeper": "unknown"}, 503)
     try:
         models = {
             name: {"state": state, "reason": reason}

@@ -17,6 +17,7 @@ from benchmarks.figures import Answered
 from tasks.celery import make_celery
 from tasks.jobs import ChatJob, new_id
 from tasks.logs import configure_logs
+from tasks.terms import Terms
 from worker import handlers
 from worker.process import ModelProcess
 from worker.settings import WorkerSettings
@@ -39,7 +40,7 @@ def main() -> None:
         answers: list[Answered] = []
         for job in jobs:
             renamed = msgspec.structs.replace(job, id=new_id(), created_at=time.time())
-            process.ledger.accept(renamed, process.model.queue, listened=False)
+            process.ledger.accept(renamed, process.model.queue, Terms.background(settings))
         threads = [
             threading.Thread(target=one, args=(answers, job.max_tokens or 0)) for job in jobs
         ]

@@ -10,6 +10,7 @@ from benchmarks.tables.engine import engine
 from benchmarks.tables.gap import gap
 from benchmarks.tables.latency import latency
 from benchmarks.tables.layers import layers, waiting
+from benchmarks.tables.ledger import ledger
 
 
 def measurements(peers: Peers) -> tuple[Measurement, ...]:
@@ -20,6 +21,7 @@ def measurements(peers: Peers) -> tuple[Measurement, ...]:
         gap(peers),
         embeddings(peers),
         latency(),
+        ledger(),
         layers(),
         waiting(),
         *answers(peers),

@@ -4,7 +4,8 @@
 -- repeat, job prefix
 -- ARGV: id, queue, kind, model, owner, priority, version, body, listener lease ms (0: nobody),
 -- created ms, enough tickets (0: every job needs one), deadline ms from now (0: none), keep s,
--- resume ms, webhook, most that may wait, fingerprint ('': not to be repeated), repeat ttl s
+-- resume ms, webhook, most that may wait, fingerprint ('': not to be repeated), repeat ttl s,
+-- metadata as JSON ('' for none)
 -- Returns {0} when it was there already; {1} when accepted and a ticket must be published, {2}
 -- when accepted and no ticket is needed; {3, jobs a second of late} when too many wait; {4, id}
 -- when the job `id` answers the same request already, {5} when the key was another request's.
@@ -36,6 +37,7 @@ redis.call('HSET', KEYS[1],
   'version', ARGV[7], 'body', ARGV[8], 'state', 'queued', 'attempt', 0, 'strikes', 0,
   'last_seq', 0, 'strike_seq', 0, 'accepted_ms', now, 'created_ms', ARGV[10],
   'keep_s', ARGV[13], 'listen_ms', ARGV[9], 'resume_ms', ARGV[14], 'webhook', ARGV[15])
+if ARGV[19] ~= '' then redis.call('HSET', KEYS[1], 'metadata', ARGV[19]) end
 -- Fair among owners: start-time fair queueing. An owner's next job starts one virtual unit after
 -- its last, yet never before the queue's own clock; equal tags go by job id, that is by age.
 local clock = tonumber(redis.call('HGET', class .. ':fair', '') or '0')

@@ -15,6 +15,7 @@ from openai import OpenAI
 
 from tasks.connection import connect
 from tasks.ledger import Ledger
+from tasks.records import Records
 from tasks.settings import QueueSettings
 from tests.conftest import free_port
 
@@ -52,7 +53,9 @@ class Stack:
         }
         self.process: subprocess.Popen[bytes] | None = None
         self.settings = QueueSettings(queue_url=self.environment["MILLRACE_QUEUE_URL"])
-        self.ledger = Ledger(connect(self.settings.queue_url), self.settings)
+        redis = connect(self.settings.queue_url)
+        self.ledger = Ledger(redis, self.settings)
+        self.records = Records(redis, self.settings)
         self.client = OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=60)
 
     def start(self, timeout_s: float = 60) -> float:

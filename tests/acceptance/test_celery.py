@@ -69,7 +69,7 @@ def test_tickets_carry_no_prompt(stack: Stack) -> None:
     wait_for(lambda: busy(stack) == 0, 20)
     callers = [Caller(stack, model="slow", stream=True, messages=[message]) for _ in range(8)]
     wait_for(lambda: stack.ledger.waiting("chat.slow") == 4, 5)
-    wait_for(lambda: stack.ledger.tickets("chat.slow") >= 1, 5)
+    wait_for(lambda: stack.records.queue("chat.slow").tickets >= 1, 5)
     tickets = stack.ledger.redis.lrange("chat.slow", 0, -1)
     for caller in callers:
         caller.leave()

@@ -33,6 +33,7 @@ CLIENTS_FAULT = {
     "job_not_found",
     "log_expired",
     "job_cancelled",
+    "idempotency_conflict",
 }
 
 
@@ -50,9 +51,10 @@ def test_a_code_of_a_later_release_is_a_500() -> None:
 
 
 def test_what_must_not_be_tried_again_says_so() -> None:
-    """Clients retry 5xx by themselves; these would fail again."""
+    """Clients retry 409 and 5xx by themselves; these would fail again."""
     assert {cls.code for cls in NOT_AGAIN} == {
         "deadline_exceeded",
         "job_failed_repeatedly",
         "job_cancelled",
+        "idempotency_conflict",
     }

@@ -247,6 +247,8 @@ def test_a_paced_publisher_is_in_no_hurry_but_for_first_and_last_words(
     assert next(line.subscription) == (1, Token(0, (0,), "0 "))
     line.say(Token(0, (1,), "1 "))
     assert next(line.subscription) == (2, Token(0, (1,), "1 "))
+    while line.reply.urgent:  # the publisher has yet to hear what its reader has heard
+        time.sleep(0.001)
     for i in range(2, 9):
         line.say(Token(0, (i,), f"{i} "))
         time.sleep(0.02)

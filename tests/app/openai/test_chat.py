@@ -9,7 +9,7 @@ from app.openai.chat import ChatRequest
 from app.openai.chat_fields import ChatBody
 from app.openai.errors import BadRequest
 from tasks.errors import UnknownModel
-from tasks.jobs import ChatJob, Message, Sampling, decode, encode
+from tasks.jobs import ChatJob, Message, Sampling, Shown, decode, encode
 
 Parse = Callable[..., ChatRequest]
 
@@ -31,7 +31,8 @@ def test_the_least_request_is_a_job_with_openais_defaults(chat: Parse) -> None:
             created_at=12.5,
         ),
         stream=False,
-        include_usage=False,
+        background=False,
+        webhook_url=None,
     )
 
 
@@ -66,6 +67,8 @@ def test_every_parameter_arrives_in_the_job(chat: Parse) -> None:
         cache_prompt=False,
         timings_per_token=True,
         timeout_s=2.5,
+        background=True,
+        webhook_url="https://example.com/hook",
     )
     assert request == ChatRequest(
         job=ChatJob(
@@ -93,10 +96,11 @@ def test_every_parameter_arrives_in_the_job(chat: Parse) -> None:
             cache_prompt=False,
             metadata={"k": "v"},
             deadline_at=15.0,
+            shown=Shown(include_usage=True, timings=True),
         ),
         stream=True,
-        include_usage=True,
-        timings=True,
+        background=True,
+        webhook_url="https://example.com/hook",
     )
     assert decode(encode(request.job)) == request.job
 
@@ -241,6 +245,8 @@ def test_a_part_that_the_model_cannot_perceive_is_refused(
         ("timeout_s", -1),
         ("timeout_s", 86_401),
         ("timeout_s", "5"),
+        ("background", "yes"),
+        ("webhook_url", ["https://example.com/hook"]),
         ("model", None),
         ("model", "m" * 257),
         ("model", "vec"),
@@ -309,5 +315,5 @@ def test_an_unknown_model_passes_through_as_such(chat: Parse) -> None:
 @pytest.mark.parametrize("name", ["timings", "timings_per_token"])
 def test_timings_are_asked_for_by_either_name(chat: Parse, name: str) -> None:
     """llama-server's clients ask for them per token."""
-    assert chat(**{name: True}).timings is True
-    assert chat().timings is False
+    assert chat(**{name: True}).job.shown.timings is True
+    assert chat().job.shown.timings is False

@@ -11,7 +11,7 @@ from app.openai.completion_fields import CompletionBody
 from app.openai.completions import CompletionRequest
 from app.openai.errors import BadRequest
 from tasks.errors import UnknownModel
-from tasks.jobs import CompletionJob, Form, Sampling, decode, encode
+from tasks.jobs import CompletionJob, Form, Sampling, Shown, decode, encode
 
 Parse = Callable[..., CompletionRequest]
 
@@ -29,7 +29,8 @@ def test_the_least_request_is_a_job_with_openais_defaults(complete: Parse) -> No
             id="j1", model="talk", texts=("hello",), owner="ann", created_at=12.5, max_tokens=16
         ),
         stream=False,
-        include_usage=False,
+        background=False,
+        webhook_url=None,
     )
 
 
@@ -66,6 +67,8 @@ def test_every_parameter_arrives_in_the_job(complete: Parse) -> None:
         cache_prompt=False,
         timings=True,
         timeout_s=1,
+        background=True,
+        webhook_url="https://example.com/hook",
     )
     assert request == CompletionRequest(
         job=CompletionJob(
@@ -93,10 +96,11 @@ def test_every_parameter_arrives_in_the_job(complete: Parse) -> None:
             metadata={"k": "v"},
             form=Form("gbnf", "root ::= [a-z]*"),
             deadline_at=13.5,
+            shown=Shown(include_usage=True, timings=True),
         ),
         stream=True,
-        include_usage=True,
-        timings=True,
+        background=True,
+        webhook_url="https://example.com/hook",
     )
     assert decode(encode(request.job)) == request.job
 
@@ -158,6 +162,8 @@ def test_all_four_forms_of_prompt_arrive(
         ("temperature", 2.1, "temperature"),
         ("logit_bias", {"x": 1}, "logit_bias"),
         ("timeout_s", 0, "timeout_s"),
+        ("background", 1, "background"),
+        ("webhook_url", False, "webhook_url"),
         ("grammar", 5, "grammar"),
         ("json_schema", [], "json_schema"),
         ("model", "vec", "model"),

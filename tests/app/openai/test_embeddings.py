@@ -13,7 +13,7 @@ from app.openai.embeddings import EmbeddingsAnswer, EmbeddingsRequest
 from app.openai.errors import BadRequest
 from tasks.errors import ModelFailed, UnknownModel
 from tasks.events import Done, Failed, Started, Usage, Vectors
-from tasks.jobs import EmbedJob, decode, encode
+from tasks.jobs import EmbedJob, Shown, decode, encode
 
 Parse = Callable[..., EmbeddingsRequest]
 
@@ -59,12 +59,19 @@ def test_all_four_forms_of_input_arrive(
 
 
 def test_every_parameter_arrives_in_the_job(embed: Parse) -> None:
-    """Dimensions and metadata are the job's; the alias is resolved; the encoding is ours."""
+    """Dimensions, metadata, deadline and encoding are the job's; the alias is resolved."""
     request = embed(
-        model="ada", dimensions=2, metadata={"k": "v"}, encoding_format="base64", user="ann"
+        model="ada",
+        dimensions=2,
+        metadata={"k": "v"},
+        encoding_format="base64",
+        user="ann",
+        timeout_s=2.5,
+        background=True,
+        webhook_url="https://example.com/hook",
     )
     assert request == EmbeddingsRequest(
-        EmbedJob(
+        job=EmbedJob(
             id="j1",
             model="vec",
             texts=("hello",),
@@ -72,15 +79,18 @@ def test_every_parameter_arrives_in_the_job(embed: Parse) -> None:
             created_at=12.5,
             dimensions=2,
             metadata={"k": "v"},
+            deadline_at=15.0,
+            shown=Shown(base64=True),
         ),
-        base64=True,
+        background=True,
+        webhook_url="https://example.com/hook",
     )
 
 
 def test_floats_are_the_default(embed: Parse) -> None:
     """Absent, null and ``float`` all ask for numbers."""
     asked = [embed(), embed(encoding_format=None), embed(encoding_format="float")]
-    assert [request.base64 for request in asked] == [False] * 3
+    assert [request.job.shown.base64 for request in asked] == [False] * 3
 
 
 @pytest.mark.parametrize(
@@ -109,6 +119,9 @@ def test_floats_are_the_default(embed: Parse) -> None:
         ("encoding_format", "hex", "encoding_format"),
         ("encoding_format", 64, "encoding_format"),
         ("metadata", {"k": None}, "metadata"),
+        ("timeout_s", 0, "timeout_s"),
+        ("background", "true", "background"),
+        ("webhook_url", 5, "webhook_url"),
         ("model", "talk", "model"),
     ],
 )

@@ -8,7 +8,10 @@ from app.openai.errors import BadRequest, InvalidJSON, Unsupported, error_body, 
 from tasks.errors import (
     ContextLengthExceeded,
     DeadlineExceeded,
+    IdempotencyConflict,
     ModelFailed,
+    QueueFull,
+    QueueOutOfMemory,
     QueueUnavailable,
     TaskError,
     UnknownModel,
@@ -53,12 +56,15 @@ def test_every_bad_request_is_a_400_with_a_stable_code(error: BadRequest, code: 
         (BadRequest("x"), "invalid_request_error"),
         (ContextLengthExceeded("x"), "invalid_request_error"),
         (UnknownModel("x"), "invalid_request_error"),
+        (IdempotencyConflict("x"), "invalid_request_error"),
+        (QueueFull("x"), "rate_limit_error"),
         (QueueUnavailable("x"), "unavailable_error"),
+        (QueueOutOfMemory("x"), "unavailable_error"),
         (ModelFailed("x"), "server_error"),
         (DeadlineExceeded("x"), "server_error"),
         (TaskError("x"), "server_error"),
     ],
 )
 def test_an_errors_type_says_whose_fault_it_was(error: TaskError | BadRequest, kind: str) -> None:
-    """The client's faults are invalid requests; a dead queue is unavailable; the rest is ours."""
+    """Invalid requests are the client's, a limit is nobody's, what is unavailable will be back."""
     assert error_type(error) == kind

@@ -91,7 +91,14 @@ RESPONSE_FORMAT = st.fixed_dictionaries(
 )
 PENALTY = st.floats(-2, 2)
 METADATA = st.dictionaries(WORDS.filter(lambda key: len(key) < 65), WORDS, max_size=4)
-ANSWER: dict[str, st.SearchStrategy[Any]] = {
+OF_ANY_JOB: dict[str, st.SearchStrategy[Any]] = {
+    "user": WORDS,
+    "metadata": METADATA,
+    "timeout_s": st.floats(0, 86_400, exclude_min=True),
+    "background": st.booleans(),
+    "webhook_url": WORDS,
+}
+ANSWER: dict[str, st.SearchStrategy[Any]] = OF_ANY_JOB | {
     "model": st.sampled_from(["talk", "gpt-4o"]),
     "max_tokens": st.integers(0, 2**31 - 1),
     "temperature": st.floats(0, 2),
@@ -103,8 +110,6 @@ ANSWER: dict[str, st.SearchStrategy[Any]] = {
     "frequency_penalty": PENALTY,
     "logit_bias": st.dictionaries(IDS.map(str), st.floats(-100, 100), max_size=4),
     "response_format": RESPONSE_FORMAT,
-    "user": WORDS,
-    "metadata": METADATA,
     "stream": st.booleans(),
     "stream_options": st.fixed_dictionaries({}, optional={"include_usage": st.booleans()}),
     "top_k": st.integers(0, 2**31 - 1),
@@ -116,7 +121,6 @@ ANSWER: dict[str, st.SearchStrategy[Any]] = {
     "cache_prompt": st.booleans(),
     "timings": st.booleans(),
     "timings_per_token": st.booleans(),
-    "timeout_s": st.floats(0, 86_400, exclude_min=True),
 }
 CHAT = ANSWER | {
     "messages": st.lists(TURN, min_size=1, max_size=3),
@@ -156,13 +160,11 @@ DETOKENIZE: dict[str, st.SearchStrategy[Any]] = {
     "model": st.sampled_from(["talk", "vec"]),
     "tokens": st.lists(IDS, max_size=4),
 }
-EMBED: dict[str, st.SearchStrategy[Any]] = {
+EMBED: dict[str, st.SearchStrategy[Any]] = OF_ANY_JOB | {
     "model": st.sampled_from(["vec", "ada"]),
     "input": INPUT,
     "encoding_format": st.sampled_from(["float", "base64"]),
     "dimensions": st.integers(1, 2**31 - 1),
-    "user": WORDS,
-    "metadata": METADATA,
 }
 
 

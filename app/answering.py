@@ -1,0 +1,77 @@
+"""What the routes that make jobs have in common: reading an order, and answering it."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from flask import Response, after_this_request, g, request
+
+from app import respond
+from app.body import read_body
+from app.job_reading import whole_job
+from app.openai.asked import Asked
+from app.owners import asking_owner
+from app.rendering import answer_of, chunks_of
+from app.repeats import REPEATED, Submission
+from app.services import services
+from app.wishes import Order, order_of, wishes_of
+from tasks.catalog import Catalog
+from tasks.jobs import Job
+from tasks.terms import Repeat
+
+
+class Parse(Protocol):
+    """A body to what it asks for, as one endpoint reads it."""
+
+    def __call__(
+        self, body: bytes, /, *, catalog: Catalog, job_id: str, owner: str, created_at: float
+    ) -> Asked:
+        """The job; ``BadRequest`` or ``UnknownModel`` when it is none."""
+
+
+def read_order(parse: Parse) -> Order:
+    """What the request at hand asks for, in its body and its headers."""
+    settings, catalog = services().settings, services().gateway.catalog
+    body = read_body()
+    wishes = wishes_of(request.headers)
+    asked = parse(
+        body, catalog=catalog, job_id=g.job_id, owner=asking_owner(), created_at=time.time()
+    )
+    repeat = Repeat.of(wishes.key, request.path.encode(), body) if wishes.key else None
+    return order_of(asked, wishes, repeat, catalog.find(asked.job.model), settings)
+
+
+def answer(order: Order, submission: Submission) -> Response:
+    """The answer as ``order`` wants it: whole, as a stream, or the job that will have it."""
+    job, subscription = submission.job, submission.subscription
+    if submission.repeated:
+        _name_the_first(job)
+    if subscription is None:
+        return _accepted(order, job)
+    if not order.stream:
+        return respond.whole(subscription, answer_of(job))
+    # Asked later, when there is no application at hand any more.
+    records = services().gateway.records
+    return respond.stream(
+        subscription,
+        chunks_of(job),
+        ping_s=services().settings.ping_s,
+        position=lambda: records.position(records.find(job.id, job.owner)),
+    )
+
+
+def _name_the_first(job: Job) -> None:
+    # Its id is the request's, also when its answer is an error.
+    g.job_id = job.id
+
+    @after_this_request
+    def _mark(response: Response) -> Response:
+        response.headers[REPEATED] = "true"
+        return response
+
+
+def _accepted(order: Order, job: Job) -> Response:
+    gateway = services().gateway
+    record = gateway.records.find(job.id, job.owner)
+    return respond.accepted(whole_job(gateway, record), job.id, preferred=order.preferred)
