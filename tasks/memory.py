@@ -46,7 +46,10 @@ class MemoryGauge:
         self._read_at_s = time.monotonic()
         memory = self._redis.info("memory")
         with self._lock:
-            self._used_bytes = int(memory["used_memory"])
+            # Redis does not hold the buffer of its append-only file against itself; a slow disk
+            # would close the door.
+            buffers = int(memory.get("mem_not_counted_for_evict", 0))
+            self._used_bytes = int(memory["used_memory"]) - buffers
             self._limit_bytes = int(memory["maxmemory"])
 
 

@@ -19,7 +19,12 @@ from tasks.settings import QueueSettings
 DEAD_LETTER = Failed.of(
     DeadLetter("The process that ran this job died with it repeatedly; it is not tried again.")
 )
-EXPIRED = Failed.of(DeadlineExceeded("The deadline passed while the job waited for the model."))
+EXPIRED = Failed.of(
+    DeadlineExceeded(
+        "The deadline passed while the job waited for the model. Send it again with a longer"
+        " 'timeout_s', or when less is waiting."
+    )
+)
 
 # Jobs looked at in one call of an audit: a millisecond or two of Redis's time.
 AUDIT_STRETCH = 500

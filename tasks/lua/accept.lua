@@ -15,8 +15,9 @@ local now = now_ms()
 if ARGV[17] ~= '' then
   local asked = redis.call('HMGET', KEYS[11], 'job', 'fingerprint')
   local state = asked[1] and redis.call('HGET', KEYS[12] .. asked[1], 'state')
-  -- A job that was cancelled answers nobody: its client comes again to have it done.
-  if state and state ~= 'cancelled' then
+  -- A job that was cancelled answers nobody: its client comes again to have it done. One that is
+  -- forgotten was done: to do it again unasked is what the key is there to prevent.
+  if asked[1] and state ~= 'cancelled' then
     if asked[2] ~= ARGV[17] then return { 5 } end
     return { 4, asked[1] }
   end

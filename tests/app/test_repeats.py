@@ -76,12 +76,12 @@ def test_another_request_under_the_key_is_a_conflict(
     http: FlaskClient, gateway: Gateway, changed: str
 ) -> None:
     """409 that need not be tried again, and nothing enqueued."""
-    assert ask(http, model="absent", background=True, headers=KEY).status_code == 202
-    if changed == "body":
-        response = ask(http, "other", model="absent", background=True, headers=KEY)
-    else:
-        fields = {"model": "absent", "prompt": "x", "background": True}
-        response = http.post("/v1/completions", json=fields, headers=KEY)
+    # Both endpoints read it, and each skips what is the other's.
+    body = {"model": "absent", "messages": [{"role": "user", "content": "x"}], "prompt": "x"}
+    assert http.post("/v1/chat/completions", json=body, headers=LATER).status_code == 202
+    url = "/v1/completions" if changed == "path" else "/v1/chat/completions"
+    other = body if changed == "path" else body | {"seed": 1}
+    response: Any = http.post(url, json=other, headers=LATER)
     assert response.status_code == 409
     assert response.json["error"]["code"] == "idempotency_conflict"
     assert response.json["error"]["param"] == "Idempotency-Key"

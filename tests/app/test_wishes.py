@@ -135,7 +135,7 @@ def test_work_in_the_background_needs_no_listener(
     """However it was asked for; only what nobody streams is less urgent and answered later."""
     made = order(Wishes(background=header), background=body, stream=stream)
     assert made.terms.listen_s == 0
-    assert made.terms.keep_s == SIGNING.job_ttl_s
+    assert (made.terms.keep_s, made.terms.max_waiting) == (SIGNING.job_ttl_s, 7)
     assert (made.later, made.preferred) == (later, preferred)
     assert made.job.priority == (Priority.BACKGROUND if later else Priority.INTERACTIVE)
 

@@ -103,6 +103,16 @@ def test_a_cancelled_job_gives_its_key_back(ledger: Ledger, three: Terms) -> Non
     assert ledger.accept(a_job(), QUEUE, again(three, b"a"))
 
 
+def test_a_forgotten_job_is_not_done_again(ledger: Ledger, three: Terms) -> None:
+    """Its record has expired, its key has not."""
+    first = a_job()
+    ledger.accept(first, QUEUE, again(three, b"a"))
+    append(ledger, claimed(ledger), 1, Done(Usage(1, 1)), state="done")
+    ledger.redis.delete(ledger.keys.job(first.id))
+    with pytest.raises(AlreadyAsked):
+        ledger.accept(a_job(), QUEUE, again(three, b"a"))
+
+
 def test_a_redis_near_its_limit_takes_no_new_work(mortal_redis: RedisServer) -> None:
     """The gauge says so while Redis still takes what running jobs have to say."""
     client = connect(mortal_redis.url)
