@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Part:
 
     A part that dies within ``settle_s`` of its start is restarted with growing pauses, a later
     death is answered at once. After ``stop_s`` a stop becomes a kill; the four stages' times
-    add up to 15 s at most, the longest that Ctrl-C may take.
+    add up to 15 s with the default settings, the longest that Ctrl-C should take.
     """
 
     name: str
@@ -48,7 +49,7 @@ def all_parts(settings: RunnerSettings, catalog: Catalog) -> list[Part]:
         *(redis_part(each.role) for each in servers(settings)),
         keeper_part(settings),
         *(worker_part(settings, model) for model in catalog.models),
-        api_part(),
+        api_part(settings),
         announcer_part(),
     ]
 
@@ -75,9 +76,11 @@ def part_name(queue: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", queue)
 
 
-def api_part() -> Part:
+def api_part(settings: RunnerSettings) -> Part:
     command = (program("gunicorn"), "-c", "app/gunicorn_conf.py", "app:create_app()")
-    return Part("api", command, Stage.API, settle_s=5, stop_s=5)
+    # It ends by itself, and says where its streams go on; a kill would cut them without a word.
+    stop_s = math.ceil(settings.shutdown_s) + 1
+    return Part("api", command, Stage.API, settle_s=5, stop_s=stop_s)
 
 
 def announcer_part() -> Part:

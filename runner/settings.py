@@ -35,6 +35,10 @@ class RunnerSettings(QueueSettings):
     api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
     api_port: int = Field(8000, ge=1, le=65535, description="Port that the API listens on.")
 
+    shutdown_s: float = Field(
+        4.0, ge=1, description="How long open requests may finish when the API is stopped."
+    )
+
     @property
     def api_url(self) -> str:
         """The API's address for a client on this machine."""
