@@ -1,7 +1,12 @@
-"""gunicorn's gevent worker, which tells the application that it is being stopped."""
+"""gunicorn's gevent worker, which ends in order: connections between two requests close at once.
+
+A client that keeps its connection open would send its next request to a process that is about to
+end, and have it cut. Closed in between, it opens another, to whoever listens by then.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import Any
 
@@ -18,13 +23,31 @@ STALLED_MS = 60_000
 class ApiWorker(GeventWorker):
     """One process of the API."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Connections that wait for their next request.
+        self._idle: set[Any] = set()
+
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        """A connection came: the kernel ends it when its client stalls."""
+        """A connection came; the kernel ends it when its client stalls."""
         if client.family != socket.AF_UNIX:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MS)
-        super().handle(listener, client, addr)
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            self._idle.discard(client)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        """A request came on a connection; until it is answered, the connection is not idle."""
+        self._idle.discard(sock)
+        super().handle_request(listener_name, req, sock, addr)
+        self._idle.add(sock)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: what is open may finish, for as long as gunicorn lets it."""
         drain.begin(float(self.cfg.graceful_timeout))
         super().handle_exit(sig, frame)
+        for idle in list(self._idle):
+            with contextlib.suppress(OSError):
+                # Only the reading side: its own greenlet sees the end and closes it.
+                idle.shutdown(socket.SHUT_RD)

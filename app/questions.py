@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import redis
 import structlog
 from celery import Celery
 from kombu.pidbox import Mailbox
@@ -29,10 +30,15 @@ class Questions:
         self._ttl_ms = max(QUESTION_TTL_MS, int(timeout_s * 1_000))
 
     def ask(self, node: str, command: str, question_id: str, question: bytes) -> bytes | None:
-        """What ``node`` answers; raises its refusal. None when no answer came in time."""
+        """What ``node`` answers; raises its refusal. None when no answer came in time.
+
+        Redis's own errors come out: whoever asks would wait for it again with the next step.
+        """
         try:
             reply = self._call(node, command, question_id, question)
             answer = self._take_away(question_id)
+        except redis.RedisError:
+            raise
         except Exception as error:  # noqa: BLE001 - the lane may fail in any way; no answer then
             log.warning("no answer", command=command, job=question_id, error=type(error).__name__)
             return None

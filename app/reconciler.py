@@ -128,14 +128,21 @@ class Reconciler:
                 break
 
     def _cancel_unheard(self) -> None:
-        for job_id in self._upkeep.unheard():
-            queue = self._ledger.queue_of(job_id)
-            try:
-                if queue is not None:
-                    self._ledger.cancel(job_id, queue)
-                    log.warning("cancelled: its listener died", job=job_id)
-            except UnknownJob:
-                pass
+        for _ in range(REPEATS):
+            unheard = self._upkeep.unheard()
+            for job_id in unheard:
+                self._cancel_if_unheard(job_id)
+            if len(unheard) < FULL:
+                break
+
+    def _cancel_if_unheard(self, job_id: str) -> None:
+        queue = self._ledger.queue_of(job_id)
+        try:
+            if queue is None:
+                self._upkeep.forget_listener(job_id)
+            elif self._ledger.cancel(job_id, queue, unheard=True) in ("cancelled", "running"):
+                log.warning("cancelled: its listener died", job=job_id)
+        except UnknownJob:
             self._upkeep.forget_listener(job_id)
 
     def _make_good_tickets(self, queue: str) -> None:

@@ -24,9 +24,19 @@ class Claim:
     version: int
     body: bytes
 
+    @property
+    def name(self) -> str:
+        """This attempt's name: a worker that was taken for dead may hold two at the same job."""
+        return f"{self.job_id}#{self.attempt}"
+
     def job(self) -> Job:
         """The job itself; ``UnsupportedVersion`` when a newer release wrote it."""
         return jobs.decode(self.body, self.version)
+
+
+def job_of(name: str) -> str:
+    """The job that an attempt's name belongs to."""
+    return name.partition("#")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 from functools import cache
+from typing import Literal
 
 import redis
 from celery import Celery
@@ -99,7 +100,7 @@ class Gateway:
         """Follow a job that was accepted earlier, from the event after number ``after`` on.
 
         While somebody follows, a job that needs a listener has one. Leaving cancels nothing: the
-        job lives on for as long as it was agreed.
+        job lives on for as long as it was agreed, and when it is handed over for ``handover_s``.
         """
         subscription = Subscription(
             self.ledger,
@@ -107,14 +108,16 @@ class Gateway:
             record.id,
             after=after,
             look_now=True,
-            on_close=lambda _left: self._listeners.drop(record.id),
+            on_close=lambda left: self._follower_left(record, left),
         )
         if record.listen_s and not record.final:
             self._listeners.add(record.id, record.listen_s)
+            with contextlib.suppress(redis.RedisError):
+                self.ledger.follow(record.id)
             self._listeners.renew()
         return subscription
 
-    def cancel(self, record: Record) -> State:
+    def cancel(self, record: Record) -> State | Literal["heard"]:
         """Cancel a job; the state it is in now."""
         return self.ledger.cancel(record.id, record.queue)
 
@@ -133,16 +136,39 @@ class Gateway:
         self._listeners.drop(job_id)
         if left == "ended" or not terms.listen_s:
             return
-        lease_s = self.settings.handover_s if left == "handed over" else 0.0
         try:
-            if lease_s := max(lease_s, terms.resume_s):
-                self.ledger.listen({job_id: lease_s})
+            if left == "handed over":
+                self.ledger.listen({job_id: max(self.settings.handover_s, terms.resume_s)})
+                return
+            if terms.resume_s:
+                self.ledger.listen({job_id: self._resume_s(job_id, terms.resume_s)}, shorten=True)
                 return
             with contextlib.suppress(UnknownJob):
                 self.ledger.cancel(job_id, queue)
         except redis.RedisError:
             # Its listener's lease is not renewed any more: the reconciler cancels it.
             log.warning("could not let go of job %s: Redis does not answer", job_id)
+
+    def _resume_s(self, job_id: str, resume_s: float) -> float:
+        """How long a job goes on that its first client has left.
+
+        A follower, perhaps in another process, says only every third of its own lease that it is
+        there: it was cut off when its job's lease was shortened to a second.
+        """
+        if self.ledger.is_followed(job_id):
+            return max(resume_s, self.settings.listener_lease_s / 2)
+        return resume_s
+
+    def _follower_left(self, record: Record, left: Left) -> None:
+        self._listeners.drop(record.id)
+        if left == "ended" or not record.listen_s:
+            return
+        lease_s = self.settings.handover_s if left == "handed over" else 0.0
+        try:
+            if lease_s := max(lease_s, record.resume_s):
+                self.ledger.listen({record.id: lease_s})
+        except redis.RedisError:
+            log.warning("could not let go of job %s: Redis does not answer", record.id)
 
 
 def _unavailable(error: redis.RedisError) -> QueueUnavailable:

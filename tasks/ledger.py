@@ -148,22 +148,42 @@ class Ledger:
             msgspec.json.encode(job.metadata) if job.metadata else "",
         ]
 
-    def cancel(self, job_id: str, queue: str) -> State:
-        """End a waiting job, or ask a running one to stop; the state it is in now."""
+    def cancel(self, job_id: str, queue: str, *, unheard: bool = False) -> State | Literal["heard"]:
+        """End a waiting job, or ask a running one to stop; the state it is in now.
+
+        ``unheard``: only if nobody listens to it, and whoever came back a moment ago does.
+        """
         keys = self.keys
         state = self._scripts["cancel"](
             [keys.job(job_id), keys.log(job_id), keys.waiting(queue), *keys.ending(queue)],
-            [job_id, keys.channel(job_id), keys.control(queue), events.encode(CANCELLED)],
+            [
+                job_id,
+                keys.channel(job_id),
+                keys.control(queue),
+                events.encode(CANCELLED),
+                int(unheard),
+            ],
         )
         if not state:
             raise UnknownJob(f"There is no job {job_id!r}.")
-        return cast(State, cast(bytes, state).decode())
+        return cast(State | Literal["heard"], cast(bytes, state).decode())
 
-    def listen(self, leases_s: Mapping[str, float]) -> None:
-        """Renew the listeners' leases of jobs that are still open, each for so many seconds."""
+    def listen(self, leases_s: Mapping[str, float], *, shorten: bool = False) -> None:
+        """Renew the listeners' leases of jobs that are still open, each for so many seconds.
+
+        A lease that is longer already stays as it is, unless it is to be shortened.
+        """
         now = now_ms(self.redis)
         until_ms = {job_id: now + int(lease_s * 1000) for job_id, lease_s in leases_s.items()}
-        self.redis.zadd(self.keys.listeners, until_ms, xx=True)
+        self.redis.zadd(self.keys.listeners, until_ms, xx=True, gt=not shorten)
+
+    def follow(self, job_id: str) -> None:
+        """An open job has another listener beside the client that it was accepted for."""
+        self.redis.hset(self.keys.job(job_id), "followed", 1)
+
+    def is_followed(self, job_id: str) -> bool:
+        """Whether a job ever had another listener."""
+        return bool(self.redis.hexists(self.keys.job(job_id), "followed"))
 
     # ---- the working side ---------------------------------------------------------------
 

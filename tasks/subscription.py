@@ -16,9 +16,9 @@ import redis
 
 from tasks import events
 from tasks.dispatcher import MISSED, Dispatcher
-from tasks.errors import QueueUnavailable, UnknownJob
+from tasks.errors import LogExpired, QueueUnavailable, UnknownJob
 from tasks.events import Event, is_terminal
-from tasks.ledger import Ledger
+from tasks.ledger import FINAL, Ledger
 
 # Silence after which a reader looks into the log, and the longest it grows to: a subscription
 # that died without a word costs at most this much delay, and waiting readers cost little.
@@ -42,8 +42,9 @@ class Subscription(Iterator[tuple[int, Event]]):
     3. ``close`` says through ``on_close`` how the reader left: after the end, before it, or
        expecting somebody else to go on reading.
 
-    Raises ``UnknownJob`` when the log is gone, ``QueueUnavailable`` when Redis stays away for
-    longer than ``OUTAGE_S``.
+    Raises ``UnknownJob`` when the job is gone, ``LogExpired`` when only its log is, of which a slow
+    reader had not read all, and ``QueueUnavailable`` when Redis stays away for longer than
+    ``OUTAGE_S``.
     """
 
     def __init__(
@@ -155,13 +156,23 @@ class Subscription(Iterator[tuple[int, Event]]):
         self._wait_for_silence(min(self._silence_s * 2, LONGEST_SILENCE_S))
         try:
             self._replayed.extend(self._ledger.log(self.job_id, self._seq))
-            known = bool(self._replayed) or self._ledger.state(self.job_id) is not None
+            state = None if self._replayed else self._ledger.state(self.job_id)
+            # A job's end is logged in the same call that says so in its record.
+            gone = state in FINAL and not self._ledger.redis.exists(
+                self._ledger.keys.log(self.job_id)
+            )
         except (redis.ConnectionError, redis.TimeoutError) as error:
             self._sit_out(error)
             return
         self._outage_since = None
-        if not known:
+        if self._replayed:
+            return
+        if state is None:
             raise UnknownJob(f"The job {self.job_id!r} is not in the ledger any more.")
+        if gone:
+            raise LogExpired(
+                f"The events of job {self.job_id!r} have been forgotten since its end."
+            )
 
     def _sit_out(self, error: Exception) -> None:
         now = time.monotonic()

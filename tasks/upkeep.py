@@ -28,7 +28,7 @@ EXPIRED = Failed.of(
 
 # Jobs looked at in one call of an audit: a millisecond or two of Redis's time.
 AUDIT_STRETCH = 500
-FORGOTTEN_A_ROUND = 5_000
+FORGOTTEN_A_CALL = 5_000
 
 SCRIPTS = ("reap", "expire", "audit", "due")
 
@@ -123,9 +123,18 @@ class Upkeep:
 
     def forget(self) -> int:
         """Drop the index's entries of jobs whose records have expired; how many."""
+        forgotten = 0
+        while True:
+            # All of them: 5,000 in 30 s were fewer than a busy embedding model ends.
+            dropped = self._forget_some()
+            forgotten += dropped
+            if dropped < FORGOTTEN_A_CALL:
+                return forgotten
+
+    def _forget_some(self) -> int:
         keys = self._keys
         due = self._redis.zrangebyscore(
-            keys.ended, "-inf", now_ms(self._redis), 0, FORGOTTEN_A_ROUND
+            keys.ended, "-inf", now_ms(self._redis), 0, FORGOTTEN_A_CALL
         )
         pipe = self._redis.pipeline(transaction=False)
         for entry in due:

@@ -46,7 +46,7 @@ def _configure_logs(**_: Any) -> None:
 def _load(instance: Any, **_: Any) -> None:
     queues = [str(name) for name in instance.app.amqp.queues.consume_from]
     model = model_of(queues)
-    process = ModelProcess(settings, celery, model)
+    process = ModelProcess(settings, celery, model, str(instance.hostname))
     try:
         process.start()
     except Exception as error:  # noqa: BLE001 - whatever a loader raises, the report says why,

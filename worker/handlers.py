@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import structlog
 
@@ -22,16 +23,18 @@ def chat(process: ModelProcess) -> None:
     """Claim the next job of a chat model and answer it; returns when its end is logged, or lost."""
     if (claim := process.claim()) is None:
         return
-    with answering(process, claim, lambda: process.engine.cancel(claim.job_id)) as reply:
+    with answering(process, claim, lambda: process.engine.cancel(claim.name)) as reply:
         job = claim.job()
         assert isinstance(job, ChatJob | CompletionJob)
-        request = process.asker.request(job, process.past(reply))
+        # By the attempt: what ends an earlier one of the same job must not end this one.
+        request = replace(process.asker.request(job, process.past(reply)), id=claim.name)
         if not claim.last_seq:
             reply.say(Started(sum(map(len, request.prompts))))
             process.publish(reply)
         process.engine.submit(request)
-        if reply.cancelled:
-            process.engine.cancel(claim.job_id)
+        if reply.interrupted():
+            # Heard before the engine knew the request.
+            process.engine.cancel(claim.name)
         reply.over.wait()
 
 

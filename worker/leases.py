@@ -29,12 +29,19 @@ class Leases:
     The instance's name holds for one life of the process: a restarted worker is another holder.
     """
 
-    def __init__(self, ledger: Ledger, roster: Roster, model: Model, renew_s: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        roster: Roster,
+        model: Model,
+        renew_s: float,
+        node: str | None = None,
+    ) -> None:
         self._ledger = ledger
         self._roster = roster
         self._model = model
         self._renew_s = renew_s
-        self.node = f"{model.queue}@{socket.gethostname()}"
+        self.node = node or f"{model.queue}@{socket.gethostname()}"
         self.holder = f"{self.node}#{os.getpid()}.{uuid.uuid4().hex[:8]}"
         self.context = model.context
         self.state: WorkerState = "loading"
@@ -55,14 +62,19 @@ class Leases:
         self._soon.set()
 
     def hold(self, reply: Reply) -> None:
-        """Renew the reply's lease from now on."""
+        """Renew the reply's lease from now on, and no longer that of an earlier attempt here."""
         with self._lock:
+            earlier = self._held.get(reply.claim.job_id)
             self._held[reply.claim.job_id] = reply
+        if earlier is not None:
+            # This process was taken for dead, and its own next claim brought the job back.
+            earlier.lose()
 
     def drop(self, reply: Reply) -> None:
         """The reply is over."""
         with self._lock:
-            self._held.pop(reply.claim.job_id, None)
+            if self._held.get(reply.claim.job_id) is reply:
+                del self._held[reply.claim.job_id]
 
     def held(self) -> list[Reply]:
         """The replies in hand."""

@@ -74,17 +74,22 @@ class ModelProcess:
     engine: Engine
     asker: Asker
 
-    def __init__(self, settings: WorkerSettings, celery: Celery, model: Model) -> None:
+    def __init__(
+        self, settings: WorkerSettings, celery: Celery, model: Model, node: str | None = None
+    ) -> None:
+        """``node`` is the worker's name to remote control; left out, the one that the runner gives."""
         self.settings = settings
         self.model = model
         self._celery = celery
         client = connect(settings.queue_url)
         self.ledger = Ledger(client, settings)
-        self.leases = Leases(self.ledger, Roster(client, settings), model, settings.lease_renew_s)
+        roster = Roster(client, settings)
+        self.leases = Leases(self.ledger, roster, model, settings.lease_renew_s, node)
         interval_s = settings.publish_interval_ms / 1000
         self._publisher = Publisher(self.ledger, interval_s=interval_s)
         self._dispatcher = Dispatcher(client)
         self.draining = threading.Event()
+        self._nobody_takes = False
 
     def start(self) -> None:
         """Load the model; raises the runtime's ``LoadFailed`` after reporting its reason."""
@@ -176,24 +181,30 @@ class ModelProcess:
         self.leases.context = self.engine.runtime.context
 
     def _tell(self, told: Told) -> None:
-        by_job: dict[str, list[Event]] = {}
-        for job_id, event in told:
-            by_job.setdefault(job_id, []).append(event)
-        replies = [reply for reply in self.leases.held() if reply.claim.job_id in by_job]
+        by_name: dict[str, list[Event]] = {}
+        for name, event in told:
+            by_name.setdefault(name, []).append(event)
+        replies = [reply for reply in self.leases.held() if reply.claim.name in by_name]
         for reply in replies:
             # In one call: a choice's last text and its end are logged together or not at all.
-            reply.say(*by_job[reply.claim.job_id])
+            reply.say(*by_name[reply.claim.name])
         self._publisher.publish(replies)
 
     def _give_back(self, reply: Reply) -> None:
         try:
-            if not reply.over.is_set() and self.ledger.release(reply.claim, self.model.queue):
-                publish_ticket(self._celery, self.model.queue, reply.claim.job_id)
-                log.info("job %s given back", reply.claim.job_id)
+            if not (self._nobody_takes or reply.over.is_set()):
+                self._release(reply.claim)
         except (redis.RedisError, OperationalError, OSError) as error:
-            # Its lease ends by itself, and the reconciler returns it.
+            # Its lease ends by itself, and the reconciler returns it: this one and the others,
+            # for the process must end before it has asked once for each of them.
+            self._nobody_takes = True
             log.warning("job %s not given back: %s", reply.claim.job_id, type(error).__name__)
         reply.abandon()
+
+    def _release(self, claim: Claim) -> None:
+        if self.ledger.release(claim, self.model.queue):
+            publish_ticket(self._celery, self.model.queue, claim.job_id)
+            log.info("job %s given back", claim.job_id)
 
     def _hear_cancellations(self) -> None:
         inbox = self._dispatcher.subscribe(self.ledger.keys.control(self.model.queue))

@@ -13,6 +13,7 @@ from typing import Any
 from celery.worker.control import control_command, inspect_command
 
 from tasks import jobs, questions
+from tasks.claims import job_of
 from tasks.errors import InvalidJob
 from tasks.jobs import ChatJob, EmbedJob
 from tasks.questions import QUESTION_TTL_MS, TokenizeChat
@@ -41,7 +42,8 @@ def slots(_state: Any) -> dict[str, Any]:
         return {}
     if process.model.kind == "embed":
         return {"jobs": [reply.claim.job_id for reply in process.leases.held()]}
-    return {str(slot): job_id for slot, job_id in process.engine.busy_slots.items()}
+    busy = process.engine.busy_slots.items()
+    return {str(slot): job_of(name) for slot, name in busy}
 
 
 def _check(process: ModelProcess, body: bytes) -> bytes:

@@ -17,23 +17,29 @@ routes = Blueprint("models", __name__)
 @routes.get("/v1/models")
 def list_models() -> Response:
     """Every model of the catalog."""
-    data = [_render(model) for model in services().gateway.catalog]
+    models = list(services().gateway.catalog)
+    try:
+        states = [_state(model) for model in models]
+    except redis.RedisError:
+        # The list is the catalog's; only what the models are doing is Redis's. It is asked for
+        # once: with Redis frozen each further model would take as long as the first.
+        states = [None] * len(models)
+    data = [render_model(*each) for each in zip(models, states, strict=True)]
     return _json({"object": "list", "data": data})
 
 
 @routes.get("/v1/models/<path:name>")
 def get_model(name: str) -> Response:
     """One model, by name or alias."""
-    return _json(_render(services().gateway.catalog.find(name)))
-
-
-def _render(model: Model) -> dict[str, object]:
+    model = services().gateway.catalog.find(name)
     try:
-        state: str | None = state_of(services().gateway.roster, model)[0]
+        return _json(render_model(model, _state(model)))
     except redis.RedisError:
-        # The list of models is the catalog's; only what they are doing is Redis's.
-        state = None
-    return render_model(model, state)
+        return _json(render_model(model, None))
+
+
+def _state(model: Model) -> str | None:
+    return state_of(services().gateway.roster, model)[0]
 
 
 def _json(body: object) -> Response:

@@ -364,3 +364,13 @@ def test_reaping_ten_thousand_open_jobs_takes_under_a_second(
     waiting = ledger.waiting(QUEUE)
     assert time.monotonic() - began < 1
     assert waiting == 10_000 - 64
+
+
+def test_who_came_back_a_moment_ago_is_heard(ledger: Ledger) -> None:
+    """A lease that was renewed between the reconciler's look and its cancelling keeps the job."""
+    job = a_job()
+    ledger.accept(job, QUEUE)
+    assert ledger.cancel(job.id, QUEUE, unheard=True) == "heard"
+    assert ledger.state(job.id) == "queued"
+    ledger.redis.zadd(ledger.keys.listeners, {job.id: 1})
+    assert ledger.cancel(job.id, QUEUE, unheard=True) == "cancelled"

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.connection import Client, connect
 from tasks.dispatcher import Dispatcher
-from tasks.errors import UnknownJob
+from tasks.errors import LogExpired, UnknownJob
 from tasks.events import (
     CallDelta,
     Done,
@@ -38,6 +38,7 @@ class Line:
 
     def __init__(self, ledger: Ledger, dispatcher: Dispatcher) -> None:
         self.job = ChatJob(id=new_id(), model="m", messages=(Message("user", "hi"),))
+        self.dispatcher = dispatcher
         self.subscription = Subscription(ledger, dispatcher, self.job.id)
         ledger.accept(self.job, QUEUE)
         claim = ledger.claim(QUEUE, "w")
@@ -138,6 +139,18 @@ def test_a_vanished_job_raises(line: Line, client: Client, ledger: Ledger) -> No
     client.delete(ledger.keys.job(line.job.id))
     with pytest.raises(UnknownJob):
         line.subscription.next_within(2)
+
+
+def test_a_reader_slower_than_the_log_is_kept_is_told(
+    line: Line, client: Client, ledger: Ledger
+) -> None:
+    """When the log expires before its reader came to the end, the stream ends with the reason."""
+    line.say(Started(1), Done(Usage(1, 1)))
+    assert len(list(line.subscription)) == 2
+    late = Subscription(ledger, line.dispatcher, line.job.id, look_now=True)
+    client.delete(ledger.keys.log(line.job.id))
+    with pytest.raises(LogExpired):
+        late.next_within(2)
 
 
 def test_a_cancellation_reaches_the_speaker(line: Line, ledger: Ledger) -> None:

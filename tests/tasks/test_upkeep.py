@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import pytest
+
 from tasks.events import Done, Failed, Usage
 from tasks.ledger import Ledger
 from tasks.records import Records
@@ -105,6 +107,16 @@ def test_the_index_forgets_with_the_records(
     assert upkeep.forget() == 1
     assert ledger.redis.zcard(ledger.keys.index("local")) == 0
     assert records.page("local", limit=10).records == ()
+
+
+def test_however_many_are_due_all_are_forgotten(
+    ledger: Ledger, upkeep: Upkeep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than one call takes: else the index of a busy model grows for as long as it is busy."""
+    monkeypatch.setattr("tasks.upkeep.FORGOTTEN_A_CALL", 2)
+    ledger.redis.zadd(ledger.keys.ended, {f"job-{number} local": 1 for number in range(5)})
+    assert upkeep.forget() == 5
+    assert ledger.redis.zcard(ledger.keys.ended) == 0
 
 
 def test_a_jobs_end_makes_its_webhook_due(

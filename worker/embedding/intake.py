@@ -154,7 +154,7 @@ class Intake:
             log.info("not woken: Redis does not answer")
 
     def _begin(self, claim: Claim) -> None:
-        name = f"{claim.job_id}#{claim.attempt}"
+        name = claim.name
         reply = self._process.reply_to(claim, lambda: self._cancel(name))
         self._held[name] = reply
         log.info("job started", job=claim.job_id, attempt=claim.attempt)
