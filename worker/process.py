@@ -77,7 +77,7 @@ class ModelProcess:
     def __init__(
         self, settings: WorkerSettings, celery: Celery, model: Model, node: str | None = None
     ) -> None:
-        """``node`` is the worker's name to remote control; left out, the one that the runner gives."""
+        """``node`` is its name to remote control; left out, the one that the runner gives."""
         self.settings = settings
         self.model = model
         self._celery = celery
