@@ -41,6 +41,9 @@ class ApiWorker(GeventWorker):
         """A request came on a connection; until it is answered, the connection is not idle."""
         self._idle.discard(sock)
         super().handle_request(listener_name, req, sock, addr)
+        if not self.alive:
+            # Its headers may have promised to keep it, before the process was told to stop.
+            raise StopIteration
         self._idle.add(sock)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
