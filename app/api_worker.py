@@ -50,7 +50,21 @@ class ApiWorker(GeventWorker):
         """SIGTERM: what is open may finish, for as long as gunicorn lets it."""
         drain.begin(float(self.cfg.graceful_timeout))
         super().handle_exit(sig, frame)
-        for idle in list(self._idle):
+        for connection in list(self._idle):
             with contextlib.suppress(OSError):
-                # Only the reading side: its own greenlet sees the end and closes it.
-                idle.shutdown(socket.SHUT_RD)
+                if not _has_something(connection):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+def _has_something(connection: Any) -> bool:
+    """Whether a request, or the client's end, has arrived that nobody has read yet.
+
+    Shut down under it, that request would be served to a client that is taken for gone.
+    """
+    # Of gevent's socket the real one: asking that one cannot make a greenlet wait.
+    real = getattr(connection, "_sock", connection)
+    try:
+        real.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    return True
