@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DONE = b"data: [DONE]\n\n"
-PING = b": ping\n\n"
+PING = b": ping\n"
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     # A proxy that buffers or compresses would turn a stream into a late whole.
@@ -23,5 +23,9 @@ def data(line: bytes) -> bytes:
 
 
 def comment(text: str) -> bytes:
-    """A comment: clients ignore it, proxies see life."""
-    return b": %b\n\n" % text.replace("\n", " ").encode()
+    """A comment: clients ignore it, proxies see life.
+
+    No empty line behind it: OpenAI's client takes that for the end of an event once it has seen an
+    id, and fails on its empty data.
+    """
+    return b": %b\n" % text.replace("\n", " ").encode()

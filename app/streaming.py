@@ -34,18 +34,19 @@ def body(
 ) -> Iterator[bytes]:
     """The stream's bytes; whatever goes wrong is told by the last event."""
     yield sse.comment(f"job {subscription.job_id}")
-    spoke, quiet_s = time.monotonic(), min(FIRST_POSITION_S, ping_s)
+    spoke, placed = time.monotonic(), False
     try:
         with subscription:
             for event in _handed_over(subscription, client):
                 if event is not None:
                     said = _chunk(chunks, *event, skip)
-                elif time.monotonic() - spoke < quiet_s:
-                    continue
                 else:
-                    waiting = position is not None and subscription.seq == 0
-                    said = _sign_of_life(position if waiting else None)
-                    quiet_s = ping_s
+                    waits = position is not None and subscription.seq == 0
+                    quiet_s = ping_s if placed or not waits else min(FIRST_POSITION_S, ping_s)
+                    if time.monotonic() - spoke < quiet_s:
+                        continue
+                    placed = waits
+                    said = _sign_of_life(position if waits else None)
                 if said:
                     yield said
                     spoke = time.monotonic()

@@ -75,7 +75,7 @@ class Counts:
             stuck=self.stuck,
             broken=self.broken,
             recovery_s=None if recovery_s is None else round(recovery_s, 3),
-            note="; ".join([*([note] if note else []), *self.notes[:5]])[:600],
+            note="; ".join([*([note] if note else []), *self.notes[:5]])[:1000],
         )
 
 

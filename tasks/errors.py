@@ -109,7 +109,8 @@ class UnsupportedVersion(TaskError):
 
 
 def _tree(cls: type[TaskError]) -> dict[str, type[TaskError]]:
-    found = {cls.code: cls}
+    # A class without a code of its own is its parent to the other side.
+    found = {cls.code: cls} if "code" in vars(cls) else {}
     for child in cls.__subclasses__():
         found |= _tree(child)
     return found

@@ -66,7 +66,7 @@ def follow(
 
 def without_comments(stream: str) -> str:
     """What is left when waiting and the job's id are not told."""
-    return re.sub(r"^: .*\n\n", "", stream, flags=re.MULTILINE)
+    return re.sub(r"^: .*\n", "", stream, flags=re.MULTILINE)
 
 
 def tails(stream: str) -> dict[int, str]:
@@ -194,8 +194,8 @@ def test_a_job_that_waits_is_followed_from_its_place_in_the_line(
     job_id = waiting_job(gateway)
     response = http.get(f"/v1/jobs/{job_id}/events", buffered=False)
     chunks = response.iter_encoded()
-    assert next(chunks) == b": job %b\n\n" % job_id.encode()
-    assert next(chunks) == b": queued, position 2\n\n"
+    assert next(chunks) == b": job %b\n" % job_id.encode()
+    assert next(chunks) == b": queued, position 2\n"
     response.close()
 
 

@@ -211,7 +211,7 @@ def test_who_follows_a_job_is_told_of_its_cancelling(http: FlaskClient, gateway:
     job_id = waiting_job(gateway)
     http.delete(f"/v1/jobs/{job_id}")
     events = http.get(f"/v1/jobs/{job_id}/events").text
-    assert events.startswith(f": job {job_id}\n\nid: 1\ndata: ")
+    assert events.startswith(f": job {job_id}\nid: 1\ndata: ")
     assert '"code":"job_cancelled"' in events
 
 

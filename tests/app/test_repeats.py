@@ -65,8 +65,8 @@ def test_a_repeat_joins_a_job_that_still_runs(http: FlaskClient, gateway: Gatewa
     leave_early(ask(http, model="absent", stream=True, headers=KEY, buffered=False))
     second = ask(http, model="absent", stream=True, headers=KEY, buffered=False)
     pieces = second.iter_encoded()
-    assert next(pieces) == f": job {accepted_ids(gateway)[0]}\n\n".encode()
-    assert next(pieces) == b": queued, position 1\n\n"
+    assert next(pieces) == f": job {accepted_ids(gateway)[0]}\n".encode()
+    assert next(pieces) == b": queued, position 1\n"
     second.close()
     assert gateway.ledger.state(accepted_ids(gateway)[0]) == "queued"
 

@@ -124,7 +124,7 @@ def test_a_stream_that_is_closed_early_cancels_its_job(http: FlaskClient, gatewa
     )
     chunks = response.iter_encoded()
     assert next(chunks).startswith(b": job ")
-    assert next(chunks) == b": queued, position 1\n\n"
+    assert next(chunks) == b": queued, position 1\n"
     response.close()
     assert gateway.ledger.state(response.headers["x-request-id"]) == "cancelled"
 
