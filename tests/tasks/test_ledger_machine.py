@@ -230,31 +230,27 @@ def machine(redis_server: RedisServer) -> type[LedgerMachine]:
     return LedgerMachine
 
 
-def test_the_books_balance_whatever_happens(machine: type[LedgerMachine]) -> None:
-    """Jobs are where their states say, logs have no gap, ends are one and stay."""
+def draw(machine: type[LedgerMachine], examples: int, steps: int) -> bool:
+    """So many histories of at most so many steps; True when the books balanced in all of them."""
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40,
-            stateful_step_count=60,
+            max_examples=examples,
+            stateful_step_count=steps,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
-    assert machine.url
+    return True
+
+
+def test_the_books_balance_whatever_happens(machine: type[LedgerMachine]) -> None:
+    """Jobs are where their states say, logs have no gap, ends are one and stay."""
+    assert draw(machine, examples=40, steps=60)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_books_balance_for_longer(machine: type[LedgerMachine]) -> None:
-    """The same with ten times the histories, and longer ones."""
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=300,
-            stateful_step_count=120,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    assert machine.url
+    """The same with seven times the histories, and longer ones."""
+    assert draw(machine, examples=300, steps=120)
