@@ -21,7 +21,7 @@ from tasks.connection import connect
 from tests.conftest import RedisServer
 from tests.console.conftest import write_catalog
 
-# Where these tests run behind an "&", Ctrl-C is ignored from the start; they are about what it does.
+# Behind an "&" Ctrl-C is ignored from the start, and these tests are about what it does.
 HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 MILLRACE = (sys.executable, "-c", f"{HEARING}; from runner.cli import main; main()")
 ROOT = Path(__file__).resolve().parents[2]
