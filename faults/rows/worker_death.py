@@ -59,7 +59,8 @@ def real_trial(yard: Yard, model: str, number: int) -> Trial:
     with yard.client(f"1-real-{number}") as client:
         yard.wait_worker(model)
         stream = client.stream(chat(model, PROMPT, max_tokens=TOKENS, **greedy))
-        stream.wait_events(2 + number * 7 % 150)
+        # Of 200 tokens, of which an event may hold several.
+        stream.wait_events(2 + number * 7 % 80)
         killed = time.monotonic()
         yard.worker(model).kill()
         time.sleep(SETTLED_S)
@@ -98,6 +99,7 @@ def continued(
     yard: Yard, client: Client, model: str, sent: Sequence[int], greedy: Mapping[str, object]
 ) -> list[int]:
     """The token ids with which a fresh request goes on after the prompt and what was ``sent``."""
+    yard.wait_worker(model)
     body = {"model": model, "messages": chat(model, PROMPT)["messages"]}
     prompt = client.post(body, "/tokenize").json()["tokens"]
     asked = {"model": model, "prompt": [*prompt, *sent], "max_tokens": TOKENS - len(sent)}
