@@ -22,8 +22,9 @@ from urllib.parse import SplitResult, urlsplit
 import psutil
 
 from benchmarks.prompts import CHAT_MODEL
-from benchmarks.server import Place, Server, free_ports, wait_until
+from benchmarks.server import Place, Server, wait_until
 from benchmarks.stack import PLAIN
+from runner.ports import free_ports
 from tasks.catalog import load_catalog
 from tasks.settings import QueueSettings
 from worker.runtimes.sources import resolve

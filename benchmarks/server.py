@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,17 +37,6 @@ class Place(Protocol):
 
     def running(self) -> AbstractContextManager[Server]:
         """The server, ready; stopped at the end if it was started here."""
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that nobody listens on now, no two alike."""
-    with ExitStack() as probes:
-        found = []
-        for _ in range(number):
-            probe = probes.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            found.append(int(probe.getsockname()[1]))
-        return found
 
 
 def wait_until(is_ready: Callable[[], bool], has_ended: Callable[[], bool]) -> bool:

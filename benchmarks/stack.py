@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.server import Server, free_ports, wait_until
+from benchmarks.server import Server, wait_until
+from runner.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[1]
 STOP_S = 30

@@ -21,8 +21,8 @@ from faults.client import Client as Caller
 from faults.found import Shelf
 from faults.layout import laid_out, settings_of
 from faults.part import Process, Reading
-from faults.ports import free_ports
 from faults.setup import Setup
+from runner.ports import free_ports
 from tasks.catalog import Model, load_catalog
 from tasks.connection import Client, connect
 from tasks.keys import Keys

@@ -1,9 +1,13 @@
-"""Are the ports free? Asked before anything starts, so that the answer is one clear message."""
+"""Are the ports free? Asked before anything starts, so that the answer is one clear message.
+
+And which are: for the stacks that the benchmarks and the fault suite start beside a user's own.
+"""
 
 from __future__ import annotations
 
 import errno
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from runner.errors import CannotStart
@@ -61,3 +65,14 @@ def why_not(port: Port) -> str | None:
             return f"{port.part}: {where} is taken; stop what listens there, or set {port.remedy}"
         return f"{port.part}: cannot listen at {where} ({error.strerror}); set {port.remedy}"
     return None
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports of the loopback address that nobody listens on now, no two alike."""
+    with ExitStack() as probes:
+        found = []
+        for _ in range(number):
+            probe = probes.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            found.append(int(probe.getsockname()[1]))
+        return found
