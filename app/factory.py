@@ -8,8 +8,7 @@ from app import errors
 from app.routes import chat, completions, embeddings, health, jobs, models, tokens
 from app.services import Services
 from app.settings import ApiSettings
-from tasks.catalog import load_catalog
-from tasks.gateway import Gateway
+from tasks.gateway import Gateway, live_gateway
 from tasks.jobs import new_id
 from tasks.logs import configure_logs
 
@@ -18,7 +17,7 @@ def build(settings: ApiSettings | None, gateway: Gateway | None) -> Flask:
     """The application over ``gateway``, or over the queue that ``settings`` names."""
     settings = settings or ApiSettings()
     configure_logs(settings)
-    gateway = gateway or Gateway(settings, load_catalog(settings))
+    gateway = gateway or live_gateway(settings)
     app = Flask("app")
     app.config["MAX_CONTENT_LENGTH"] = settings.body_limit_bytes
     app.extensions["services"] = Services(settings, gateway)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tasks.catalog import Catalog, Model
+from tasks.catalog import Catalog
+from tasks.model import Model
 from tasks.roster import Report, Roster
 
 ModelState = Literal["ready", "loading", "draining", "failed", "missing"]

@@ -6,17 +6,17 @@ from typing import cast
 
 from flask import current_app
 
-from app.openai.errors import ModelUnavailable
 from app.openai.sizes import most_tokens
 from app.questions import Questions
 from app.repeats import Submission, asked_before, first_of
 from app.settings import ApiSettings
 from app.wishes import Order
 from tasks import jobs, questions
-from tasks.catalog import Model
 from tasks.claims import AlreadyAsked
+from tasks.errors import ModelUnavailable
 from tasks.gateway import Gateway
 from tasks.jobs import ChatJob, CompletionJob, EmbedJob, Job
+from tasks.model import Model
 from tasks.questions import Answer, Question
 
 

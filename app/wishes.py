@@ -18,8 +18,8 @@ from app.openai.errors import BadRequest
 from app.settings import ApiSettings
 from app.webhooks.address import AllowedHosts
 from app.webhooks.check import check_webhook_url
-from tasks.catalog import Model
 from tasks.jobs import Job, Priority
+from tasks.model import Model
 from tasks.terms import Repeat, Terms
 
 PREFER = "Prefer"

@@ -17,10 +17,10 @@ import typer
 from pydantic import ValidationError
 
 from console.wording import one_line
-from tasks.catalog import CatalogError
 from tasks.connection import connect
 from tasks.errors import QueueOutOfMemory, QueueUnavailable, TaskError
 from tasks.ledger import Ledger
+from tasks.model import CatalogError
 from tasks.records import Records
 from tasks.roster import Roster
 from tasks.settings import QueueSettings

@@ -11,7 +11,7 @@ from console.queue_views import queues_view, snapshot_json
 from console.screen import show, show_json
 from console.snapshot import Snapshot, known_queues, read_snapshot
 from console.watch import watch, watch_json
-from tasks.catalog import CatalogError
+from tasks.model import CatalogError
 
 
 def queues(

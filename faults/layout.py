@@ -9,7 +9,7 @@ from pathlib import Path
 from faults.setup import Setup
 from runner.parts import Part, api_part, keeper_part, redis_part, worker_part
 from runner.settings import RunnerSettings
-from tasks.catalog import Model
+from tasks.model import Model
 
 
 def laid_out(

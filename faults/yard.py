@@ -23,9 +23,10 @@ from faults.layout import laid_out, settings_of
 from faults.part import Process, Reading
 from faults.setup import Setup
 from runner.ports import free_ports
-from tasks.catalog import Model, load_catalog
+from tasks.catalog import load_catalog
 from tasks.connection import Client, connect
 from tasks.keys import Keys
+from tasks.model import Model
 from tasks.roster import Roster
 
 READY_S = 90.0

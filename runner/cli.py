@@ -15,7 +15,8 @@ from runner.parts import all_parts
 from runner.ports import check_ports, needed_ports
 from runner.redis_server import check_data_is_readable, find_binary, servers
 from runner.settings import RunnerSettings, read_settings
-from tasks.catalog import CatalogError, load_catalog
+from tasks.catalog import load_catalog
+from tasks.model import CatalogError
 
 # A traceback with the values of variables would show prompts.
 app = typer.Typer(

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from runner.redis_server import servers
 from runner.settings import RunnerSettings
-from tasks.catalog import Catalog, Model
+from tasks.catalog import Catalog
+from tasks.model import Model
 
 KEEPER_THREADS = 8  # webhooks that are called at once: each may take 15 s
 

@@ -66,6 +66,18 @@ class DeadLetter(TaskError):
     code = "job_failed_repeatedly"
 
 
+class ModelUnavailable(TaskError):
+    """Raised when nobody serves a model now: it does not load, or its worker does not answer."""
+
+    code = "model_unavailable"
+
+
+class ModelUnplaceable(ModelUnavailable):
+    """Raised when no node can serve a model: for its device, its memory, or its file."""
+
+    code = "model_unplaceable"
+
+
 class ModelFailed(TaskError):
     """Raised when the runtime failed on this job alone; others on the model go on."""
 

@@ -11,15 +11,17 @@ from typing import Literal
 import redis
 from celery import Celery
 
-from tasks.catalog import Catalog, load_catalog
+from tasks.catalog import Catalog
 from tasks.celery import make_celery
 from tasks.claims import Accepted, AlreadyAsked, State
 from tasks.connection import Client, connect
 from tasks.dispatcher import Dispatcher
 from tasks.errors import QueueOutOfMemory, QueueUnavailable, TaskError, UnknownJob
+from tasks.fleet import Fleet
 from tasks.jobs import Job
 from tasks.ledger import Ledger
 from tasks.listeners import Listeners
+from tasks.live_catalog import LiveCatalog
 from tasks.memory import MemoryGauge
 from tasks.records import Record, Records
 from tasks.roster import Roster
@@ -40,23 +42,29 @@ class Gateway:
     def __init__(
         self,
         settings: QueueSettings,
-        catalog: Catalog,
+        catalog: Catalog | LiveCatalog,
         *,
         client: Client | None = None,
         celery: Celery | None = None,
     ) -> None:
         self.settings = settings
-        self.catalog = catalog
+        self._catalog = catalog
         self.redis = client or connect(settings.queue_url, timeout_s=QUEUE_TIMEOUT_S)
         self.celery = celery or make_celery(settings, socket_timeout_s=QUEUE_TIMEOUT_S)
         self.ledger = Ledger(self.redis, settings)
         self.records = Records(self.redis, settings)
         self.roster = Roster(self.redis, settings)
+        self.fleet = Fleet(self.redis, settings)
         self.dispatcher = Dispatcher(self.redis)
         self._tickets = Tickets(self.celery)
         self._memory = MemoryGauge(self.redis, settings.memory_high)
         # Three signs of life within a lease: one may be lost with its connection.
         self._listeners = Listeners(self.ledger, settings.listener_lease_s / 3)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The models of this moment."""
+        return self._catalog.now() if isinstance(self._catalog, LiveCatalog) else self._catalog
 
     def submit(self, job: Job, terms: Terms | None = None) -> Subscription:
         """Accept ``job`` into its model's queue and follow it; leaving early cancels it.
@@ -180,5 +188,10 @@ def _unavailable(error: redis.RedisError) -> QueueUnavailable:
 @cache
 def default_gateway() -> Gateway:
     """The gateway of a program that has no settings of its own: those of the environment."""
-    settings = QueueSettings()
-    return Gateway(settings, load_catalog(settings))
+    return live_gateway(QueueSettings())
+
+
+def live_gateway(settings: QueueSettings) -> Gateway:
+    """A gateway that sees models come and go."""
+    client = connect(settings.queue_url, timeout_s=QUEUE_TIMEOUT_S)
+    return Gateway(settings, LiveCatalog(settings, client), client=client)

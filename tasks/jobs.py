@@ -15,8 +15,9 @@ import msgspec
 
 from tasks.errors import UnsupportedVersion
 
-VERSION = 2
-"""2: forms, tools and completions, which a reader of format 1 would have left out of account."""
+VERSION = 3
+"""2: forms, tools and completions, which a reader of format 1 would have left out of account.
+3: images. A job is written in the oldest format that its readers understand (``version_of``)."""
 
 
 class Priority(IntEnum):
@@ -35,8 +36,18 @@ class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
     arguments: str
 
 
+class Image(msgspec.Struct, frozen=True):
+    """A picture in a message: a whole PNG, JPEG, WebP or GIF file that was decoded once already.
+
+    It stands before the character ``at`` of the message's text.
+    """
+
+    at: int
+    data: bytes
+
+
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One turn of a conversation, its text parts already joined.
+    """One turn of a conversation, its text parts already joined; ``images`` are in their order.
 
     An assistant's turn may hold ``tool_calls``; a turn of role ``tool`` answers the call that
     ``tool_call_id`` names.
@@ -47,6 +58,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    images: tuple[Image, ...] = ()
 
 
 class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -173,6 +185,13 @@ Job = ChatJob | CompletionJob | EmbedJob
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Job] = msgspec.msgpack.Decoder(ChatJob | CompletionJob | EmbedJob)
+
+
+def version_of(job: Job) -> int:
+    """The format that ``job`` is written in: what an older reader understands, it may read."""
+    if isinstance(job, ChatJob) and any(message.images for message in job.messages):
+        return 3
+    return 2
 
 
 def encode(job: Job) -> bytes:

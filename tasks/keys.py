@@ -104,6 +104,36 @@ class Keys:
         return f"{self.prefix}:queues"
 
     @property
+    def nodes(self) -> str:
+        """Hash: node -> its last report."""
+        return f"{self.prefix}:nodes"
+
+    @property
+    def assignments(self) -> str:
+        """Hash: node -> the models that it is to serve."""
+        return f"{self.prefix}:assignments"
+
+    @property
+    def wishes(self) -> str:
+        """Hash: model -> whether it should be loaded, why, since when."""
+        return f"{self.prefix}:wishes"
+
+    @property
+    def definitions(self) -> str:
+        """Hash: model -> its definition, of those added at run time."""
+        return f"{self.prefix}:definitions"
+
+    @property
+    def placements(self) -> str:
+        """Hash: model -> where it is, or why it is nowhere."""
+        return f"{self.prefix}:placements"
+
+    @property
+    def placer(self) -> str:
+        """String: which keeper places models, until its own lease ends."""
+        return f"{self.prefix}:placer"
+
+    @property
     def reconciler(self) -> str:
         """String: which keeper is elected, until its own lease ends."""
         return f"{self.prefix}:reconciler"

@@ -133,7 +133,7 @@ class Ledger:
             job.model,
             job.owner,
             int(job.priority),
-            jobs.VERSION,
+            jobs.version_of(job),
             jobs.encode(job),
             int(terms.listen_s * 1000),
             int(job.created_at * 1000),

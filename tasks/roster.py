@@ -15,7 +15,10 @@ from tasks.settings import QueueSettings
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a model's worker says of itself every few seconds. ``expires_ms`` is Redis's clock.
 
-    ``host`` and ``born`` with ``pid`` name its process (``hosts``).
+    ``host`` and ``born`` with ``pid`` name its process (``hosts``). ``node`` is its name to remote
+    control, ``fleet_node`` the node that keeps it alive, empty for one that runs by itself.
+    ``progress`` of the loading is 0 to 1; ``busy`` jobs run, and since ``idle_ms`` none does (0:
+    some do). ``since_ms`` is when it came into its state.
     """
 
     node: str
@@ -27,11 +30,23 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     host: str = ""
     born: int = 0
+    fleet_node: str = ""
+    fingerprint: str = ""
+    device: str = "cpu"
+    progress: float = 0.0
+    busy: int = 0
+    idle_ms: int = 0
+    since_ms: int = 0
+    memory_bytes: int = 0
 
     @property
     def gone(self) -> bool:
         """Whether its process is known here to have ended."""
         return hosts.is_gone(self.host, self.pid, self.born)
+
+
+DRAIN = b"drain "
+"""What a queue's control channel carries beside ids of jobs: this, and a worker's node name."""
 
 
 class Roster:
@@ -69,10 +84,19 @@ class Roster:
             if msgspec.json.decode(row, type=Report).expires_ms < now:
                 self._redis.hdel(key, instance)
 
-    def elect(self, candidate: str, term_s: float) -> bool:
-        """Whether ``candidate`` is the one reconciler for the next ``term_s`` seconds."""
-        won = self._elect([self._keys.reconciler], [candidate, int(term_s * 1000)])
-        return bool(won)
+    def ask_to_drain(self, queue: str, node: str) -> None:
+        """Have the worker of that node name finish what it runs and take nothing more.
+
+        It is said once and may be lost: whoever needs it looks at the report and says it again.
+        """
+        self._redis.publish(self._keys.control(queue), DRAIN + node.encode())
+
+    def elect(
+        self, candidate: str, term_s: float, seat: Literal["reconciler", "placer"] = "reconciler"
+    ) -> bool:
+        """Whether ``candidate`` has the ``seat``, of which there is one, for ``term_s`` seconds."""
+        key = self._keys.placer if seat == "placer" else self._keys.reconciler
+        return bool(self._elect([key], [candidate, int(term_s * 1000)]))
 
     def report_keeper(self, name: str, ttl_s: float) -> None:
         """Say that a keeper is at work, for ``ttl_s`` seconds."""

@@ -35,6 +35,11 @@ class QueueSettings(BaseSettings):
     )
     key_prefix: str = Field("millrace", description="First part of every Redis key and channel.")
     models_file: Path = Field(Path("models.toml"), description="The catalog of models.")
+    model_folders: str = Field(
+        "",
+        description="Folders, separated by colons, in which the files of models that are added at"
+        " run time may lie; left out, the folder models in the data folder.",
+    )
     data_dir: Path = Field(Path("data"), description="Folder of the queue's data and the logs.")
     log_level: str = Field("info", description="debug, info, warning or error.")
     log_format: str = Field("json", description="json for machines, console for people.")
@@ -101,3 +106,9 @@ class QueueSettings(BaseSettings):
     visibility_timeout_s: int = Field(
         3600, gt=0, description="After this long Celery redelivers a ticket that was not acked."
     )
+
+    @property
+    def allowed_folders(self) -> tuple[Path, ...]:
+        """The folders of ``model_folders``, absolute."""
+        named = [Path(name).expanduser() for name in self.model_folders.split(":") if name]
+        return tuple(folder.absolute() for folder in named or [self.data_dir / "models"])

@@ -14,9 +14,11 @@ from typing import Any
 from celery import Celery, signals
 
 import worker.remote  # noqa: F401 - importing it registers its commands with Celery
-from tasks.catalog import Model, load_catalog
 from tasks.celery import CHAT_TASK, EMBED_TASK, make_celery
+from tasks.connection import connect
+from tasks.live_catalog import LiveCatalog
 from tasks.logs import configure_logs
+from tasks.model import Model
 from worker import handlers
 from worker.process import ModelProcess, current
 from worker.settings import WorkerSettings
@@ -79,4 +81,4 @@ def model_of(queues: list[str]) -> Model:
     """The one model that this worker's queues lead to."""
     if len(queues) != 1:
         raise SystemExit("a worker serves one model: give exactly one queue, -Q chat.NAME")
-    return load_catalog(settings).of_queue(queues[0])
+    return LiveCatalog(settings, connect(settings.queue_url)).refresh().of_queue(queues[0])

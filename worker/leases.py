@@ -12,9 +12,9 @@ from typing import Literal
 import redis
 
 from tasks import hosts
-from tasks.catalog import Model
 from tasks.connection import now_ms
 from tasks.ledger import Ledger
+from tasks.model import Model
 from tasks.reply import Reply
 from tasks.roster import Report, Roster
 

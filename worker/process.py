@@ -19,12 +19,12 @@ import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from tasks.catalog import Model
 from tasks.celery import publish_ticket
 from tasks.connection import connect
 from tasks.dispatcher import MISSED, Dispatcher
 from tasks.events import Event
 from tasks.ledger import Claim, Ledger
+from tasks.model import Model
 from tasks.reply import Publisher, Reply
 from tasks.roster import Roster
 from worker.asking import Asker

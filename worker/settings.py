@@ -22,3 +22,10 @@ class WorkerSettings(QueueSettings):
     load_retry_s: float = Field(
         5.0, ge=0, description="Pause of a worker whose model does not load before it exits."
     )
+    fleet_node: str = Field(
+        "", description="Set by a node for the workers that it keeps alive: its own name."
+    )
+    device: str = Field(
+        "",
+        description="Set by a node: the device that it chose for the model, cpu or cuda:<index>.",
+    )

@@ -7,8 +7,8 @@ from typing import TypeVar
 from app.openai.answer_fields import AnswerBody
 from app.openai.errors import BadRequest
 from app.openai.fields import INT32
-from tasks.catalog import Model
 from tasks.jobs import Sampling, Shown
+from tasks.model import Model
 
 _DEFAULTS = Sampling()
 

@@ -41,12 +41,6 @@ class Unsupported(BadRequest):
         super().__init__(message, param=param, code="unsupported_value")
 
 
-class ModelUnavailable(TaskError):
-    """Raised when a model's worker must be asked and none answers; nothing was enqueued."""
-
-    code = "model_unavailable"
-
-
 class ServerRestarting(TaskError):
     """Raised when this process is stopped before the answer is complete; its job goes on."""
 
@@ -91,7 +85,7 @@ STATUS: dict[type[TaskError], int] = {
     tasks.errors.DeadLetter: 500,
     tasks.errors.ModelFailed: 500,
     tasks.errors.QueueUnavailable: 503,
-    ModelUnavailable: 503,
+    tasks.errors.ModelUnavailable: 503,
     ServerRestarting: 503,
     tasks.errors.UnsupportedVersion: 500,
     TaskError: 500,

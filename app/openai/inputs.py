@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from app.openai.errors import BadRequest
 from app.openai.fields import TokenId
-from tasks.catalog import Model
+from tasks.model import Model
 
 Tokens = Annotated[list[TokenId], Meta(min_length=1)]
 Text = Annotated[str, Meta(min_length=1)]

@@ -9,8 +9,8 @@ import msgspec
 
 from app.openai.errors import BadRequest, Unsupported
 from app.openai.tools import ToolCallList, calls_of
-from tasks.catalog import Model
 from tasks.jobs import Message, ToolCall
+from tasks.model import Model
 
 MAX_MESSAGES = 2_048
 """Turns in one conversation: more than any context here holds with a template around each."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.openai.errors import BadRequest
-from tasks.catalog import Catalog, Model
+from tasks.catalog import Catalog
+from tasks.model import Model
 
 OWNER = "millrace"
 

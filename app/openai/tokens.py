@@ -15,7 +15,8 @@ from app.openai.messages import MAX_MESSAGES, Turn, messages_of
 from app.openai.models import chat_model, only_chat_model
 from app.openai.sizes import conversation_bytes, utf8_bytes
 from app.openai.tools import ToolList, toolbox_of
-from tasks.catalog import Catalog, Model
+from tasks.catalog import Catalog
+from tasks.model import Model
 from tasks.questions import Detokenize, Text, TokenizeChat, TokenizeText, Tokens
 
 MAX_TEXT_BYTES = 262_144

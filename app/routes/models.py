@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from app.openai.models import render_model
 from app.readiness import state_of
 from app.services import services
-from tasks.catalog import Model
+from tasks.model import Model
 
 routes = Blueprint("models", __name__)
 

@@ -18,8 +18,8 @@ from typing import Any
 from benchmarks.contenders.sample import chat_sample, hand_over, in_bursts, model
 from benchmarks.figures import Answered
 from benchmarks.prompts import SAMPLING
-from tasks.catalog import Model
 from tasks.jobs import ChatJob
+from tasks.model import Model
 from worker.runtimes.llama import openmp
 from worker.runtimes.sources import resolve
 

@@ -9,8 +9,9 @@ import msgspec
 
 from benchmarks.figures import Answered, Sample, first_token_ms, tokens_per_s
 from benchmarks.prompts import CHAT_MODEL, LAYER_STREAMS, WARM_UP_TOKENS, chat_jobs
-from tasks.catalog import Model, load_catalog
+from tasks.catalog import load_catalog
 from tasks.jobs import ChatJob
+from tasks.model import Model
 from tasks.settings import QueueSettings
 
 # Answers the jobs, so many at a time.

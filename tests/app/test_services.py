@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.services import only_a_worker_knows
-from tasks.catalog import Model
 from tasks.jobs import ChatJob, CompletionJob, Form, Message, Sampling, Tool, ToolCall
+from tasks.model import Model
 
 MODEL = Model(name="m", kind="chat", source="echo:", context=200)
 CALLED = Message("assistant", "", tool_calls=(ToolCall("c", "f", "{}"),))

@@ -11,8 +11,8 @@ from app.openai.asked import Asked
 from app.openai.errors import BadRequest
 from app.settings import ApiSettings
 from app.wishes import Order, Wishes, order_of, wishes_of
-from tasks.catalog import Model
 from tasks.jobs import ChatJob, Message, Priority
+from tasks.model import Model
 from tasks.terms import Repeat
 
 JOB = ChatJob(id="j", model="m", messages=(Message("user", "x"),))

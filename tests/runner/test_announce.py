@@ -13,7 +13,8 @@ from runner.announce import announce, example
 from runner.parts import all_parts
 from runner.readiness import READY, WAITING, Report
 from runner.settings import RunnerSettings
-from tasks.catalog import Catalog, Model
+from tasks.catalog import Catalog
+from tasks.model import Model
 
 CATALOG = Catalog(
     (

@@ -11,7 +11,8 @@ from runner.config import prepare_folders, render
 from runner.errors import CannotStart
 from runner.parts import Part, Stage, all_parts
 from runner.settings import RunnerSettings
-from tasks.catalog import Catalog, Model
+from tasks.catalog import Catalog
+from tasks.model import Model
 
 CATALOG = Catalog((Model(name="talker", kind="chat", source="echo:"),))
 

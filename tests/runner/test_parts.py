@@ -10,7 +10,8 @@ import pytest
 
 from runner.parts import Stage, all_parts
 from runner.settings import RunnerSettings
-from tasks.catalog import Catalog, Model, load_catalog
+from tasks.catalog import Catalog, load_catalog
+from tasks.model import Model
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = Catalog(

@@ -12,7 +12,8 @@ import pytest
 from runner.parts import all_parts
 from runner.readiness import READY, WAITING, Report, ping, read_reports
 from runner.settings import RunnerSettings
-from tasks.catalog import Catalog, Model
+from tasks.catalog import Catalog
+from tasks.model import Model
 
 CATALOG = Catalog(
     tuple(Model(name=name, kind="chat", source="echo:") for name in ("up", "down", "gone"))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.catalog import Catalog, CatalogError, load_catalog, package_file
+from tasks.catalog import Catalog, load_catalog, package_file
 from tasks.errors import UnknownModel
+from tasks.model import CatalogError
 from tasks.settings import QueueSettings
 
 ECHO = '[[model]]\nname = "e"\nkind = "chat"\nsource = "echo:"\n'

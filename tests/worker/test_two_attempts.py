@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tasks.catalog import Model
 from tasks.celery import make_celery
 from tasks.events import Token
 from tasks.jobs import ChatJob, Message, new_id
+from tasks.model import Model
 from tasks.settings import QueueSettings
 from tasks.upkeep import Upkeep
 from worker import handlers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tasks.catalog import Model
+from tasks.model import Model
 from worker.runtimes import gguf
 from worker.runtimes.base import ChatRuntime, EmbedRuntime
 from worker.runtimes.echo import EchoChat, EchoEmbed

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tasks.catalog import CatalogError, package_file
+from tasks.catalog import package_file
+from tasks.model import CatalogError
 from worker.runtimes.errors import LoadFailed
 
 _FORMS = "package:<import name>/<path>, path:<file> or hf:<owner>/<repo>/<file>"

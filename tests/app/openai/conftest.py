@@ -11,7 +11,8 @@ import pytest
 from app.openai.chat import ChatRequest, parse_chat
 from app.openai.completions import CompletionRequest, parse_completion
 from app.openai.embeddings import EmbeddingsRequest, parse_embeddings
-from tasks.catalog import Catalog, Model
+from tasks.catalog import Catalog
+from tasks.model import Model
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,10 @@ from app.openai.tokens import (
     text_body,
     tokens_body,
 )
-from tasks.catalog import Catalog, Model
+from tasks.catalog import Catalog
 from tasks.errors import UnknownModel
 from tasks.jobs import Message, Tool
+from tasks.model import Model
 from tasks.questions import Detokenize, Text, TokenizeChat, TokenizeText, Tokens
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.catalog import Model
 from tasks.celery import make_celery
 from tasks.events import Done, Failed, Started, Vectors
 from tasks.jobs import EmbedJob, new_id
 from tasks.ledger import Accepted, Ledger
+from tasks.model import Model
 from tasks.settings import QueueSettings
 from worker import handlers
 from worker.process import ModelProcess

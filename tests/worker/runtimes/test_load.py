@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks.catalog import Model
+from tasks.model import Model
 from tests.worker.runtimes.default_models import MINILM, MINILM_TOKENIZER, SMOLLM2
 from worker.runtimes import load
 from worker.runtimes.errors import LoadFailed
@@ -101,7 +101,7 @@ def test_a_worker_loads_its_own_models_library_and_no_other(
     """In a process of its own, which has loaded nothing before."""
     code = (
         "import sys\n"
-        "from tasks.catalog import Model\n"
+        "from tasks.model import Model\n"
         f"from worker.runtimes.load import load_{entry['kind']} as load\n"
         f"load(Model(name='m', **{entry!r})).shutdown()\n"
         "print(sorted({'llama_cpp', 'onnxruntime'} & set(sys.modules)))"
