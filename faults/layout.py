@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from faults.setup import Setup
-from runner.parts import Part, api_part, keeper_part, redis_part, worker_part
+from runner.parts import Part, Stage, api_part, celery, keeper_part, part_name, redis_part
 from runner.settings import RunnerSettings
 from tasks.model import Model
 
@@ -28,13 +28,12 @@ def laid_out(
 
 
 def nth_worker(setup: Setup, settings: RunnerSettings, model: Model, number: int) -> Part:
-    """Worker ``number`` of a model. The first has the node's name that the runner gives it."""
-    part = worker_part(settings, model)
-    command = list(part.command)
-    command[command.index("-A") + 1] = setup.worker_app
+    """Worker ``number`` of a model, without a node: the harness injures it, and restarts it."""
+    command = list(celery(setup.worker_app, model.queue, model.slots, settings.log_level))
     if number > 1:
         command[command.index("-n") + 1] = f"{model.queue}.{number}@%h"
-    return replace(part, name=f"worker-{model.name}-{number}", command=tuple(command))
+    name = f"worker-{part_name(model.name)}-{number}"
+    return Part(name, tuple(command), Stage.WORK, settle_s=10, stop_s=5)
 
 
 def settings_of(setup: Setup, folder: Path, ports: list[int]) -> RunnerSettings:

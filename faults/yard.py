@@ -184,7 +184,8 @@ class Yard:
         return kept and (answer.status_code == 200 or not whole)
 
     def _worker_ready(self, part: Process) -> bool:
-        reports = Roster(self.redis, self.settings).workers(self.queue(part.part.model or ""))
+        command = part.part.command
+        reports = Roster(self.redis, self.settings).workers(command[command.index("-Q") + 1])
         return any(each.pid == part.pid and each.state == "ready" for each in reports.values())
 
     def _keep(self) -> None:

@@ -6,12 +6,13 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from runner.parts import Part, all_parts
+from runner.parts import part_name
 from runner.readiness import Report, read_reports
 from runner.settings import RunnerSettings, read_settings
 from tasks.catalog import load_catalog
+from tasks.model import Model
 
 POLL_S = 0.25
 SLOW_POLL_S = 2.0  # after the request was printed: a failed model may yet be repaired
@@ -22,16 +23,16 @@ QUESTION = "Explain what a message queue is in one sentence."
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # being stopped is no failure
     settings = read_settings()
-    parts = all_parts(settings, load_catalog(settings))
+    models = load_catalog(settings).models
     print(f"Millrace is starting; its logs are in {settings.data_dir / 'log'}/.", flush=True)
-    announce(settings, parts, lambda: read_reports(settings, parts))
+    announce(settings, models, lambda: read_reports(settings, models))
 
 
 def announce(
-    settings: RunnerSettings, parts: list[Part], read: Callable[[], dict[str, Report]]
+    settings: RunnerSettings, models: Sequence[Model], read: Callable[[], dict[str, Report]]
 ) -> None:
     """Print each part's change for the better (or its failure, once), until all are ready."""
-    board = Board(settings, parts)
+    board = Board(settings, models)
     while True:
         board.show(read())
         if not board.waiting and not board.closed:
@@ -44,11 +45,12 @@ def announce(
 class Board:
     """What was announced already, and what is still to come."""
 
-    def __init__(self, settings: RunnerSettings, parts: list[Part]) -> None:
+    def __init__(self, settings: RunnerSettings, models: Sequence[Model]) -> None:
         self.settings = settings
-        self.chat = [part for part in parts if part.model and part.name.startswith("chat.")]
-        redis = ["redis-queue", "redis-cache"]  # waited for even when they are not ours
-        self.order = list(dict.fromkeys([*redis, *(part.name for part in parts if not part.once)]))
+        self.chat = [model for model in models if model.kind != "embed"]
+        # Redis is waited for even when it is not ours; the node is told of by its models.
+        queues = [part_name(model.queue) for model in models]
+        self.order = ["redis-queue", "redis-cache", "keeper", *queues, "api"]
         self.width = max(map(len, self.order))
         self.waiting = set(self.order)
         self.failed: dict[str, str] = {}
@@ -64,6 +66,9 @@ class Board:
                 self.waiting.discard(name)
                 self.failed.pop(name, None)
                 self.line(name, f"ready after {now - self.begun:.1f} s")
+            elif report.state == "resting" and name in self.waiting:
+                self.waiting.discard(name)
+                self.line(name, f"not loaded: {report.reason}")
             elif report.state == "failed" and self.failed.get(name) != report.reason and pending:
                 self.waiting.discard(name)
                 self.failed[name] = report.reason
@@ -83,8 +88,8 @@ class Board:
     def close(self) -> None:
         """Say what can be done now."""
         self.closed = True
-        usable = [part.model for part in self.chat if part.name not in self.failed]
-        if usable and usable[0]:
+        usable = [each.name for each in self.chat if part_name(each.queue) not in self.failed]
+        if usable:
             print(f"\nTry it:\n\n{example(self.settings, usable[0])}\n")
         print("Ctrl-C stops everything, in order.", flush=True)
 

@@ -31,7 +31,8 @@ def up() -> None:
     """Start every part in the foreground; Ctrl-C stops them, in order."""
     try:
         settings = read_settings()
-        parts = all_parts(settings, load_catalog(settings))
+        load_catalog(settings)
+        parts = all_parts(settings)
         check_ports(needed_ports(settings))
         check_redis(settings)
         prepare_folders(settings)

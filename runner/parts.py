@@ -11,8 +11,6 @@ from pathlib import Path
 
 from runner.redis_server import servers
 from runner.settings import RunnerSettings
-from tasks.catalog import Catalog
-from tasks.model import Model
 
 KEEPER_THREADS = 8  # webhooks that are called at once: each may take 15 s
 
@@ -40,16 +38,15 @@ class Part:
     stage: Stage
     settle_s: int
     stop_s: int
-    model: str | None = None
     once: bool = False
 
 
-def all_parts(settings: RunnerSettings, catalog: Catalog) -> list[Part]:
+def all_parts(settings: RunnerSettings) -> list[Part]:
     """Every part, in the order of their start."""
     return [
         *(redis_part(each.role) for each in servers(settings)),
         keeper_part(settings),
-        *(worker_part(settings, model) for model in catalog.models),
+        node_part(),
         api_part(settings),
         announcer_part(),
     ]
@@ -65,11 +62,10 @@ def keeper_part(settings: RunnerSettings) -> Part:
     return Part("keeper", command, Stage.WORK, settle_s=5, stop_s=5)
 
 
-def worker_part(settings: RunnerSettings, model: Model) -> Part:
-    command = celery("worker", model.queue, model.slots, settings.log_level)
-    return Part(
-        part_name(model.queue), command, Stage.WORK, settle_s=10, stop_s=5, model=model.name
-    )
+def node_part() -> Part:
+    """The node starts and restarts the models' workers itself, and stops them all in 5 s."""
+    command = (sys.executable, "-m", "worker")
+    return Part("node", command, Stage.WORK, settle_s=5, stop_s=6)
 
 
 def part_name(queue: str) -> str:
@@ -86,7 +82,7 @@ def api_part(settings: RunnerSettings) -> Part:
 
 def announcer_part() -> Part:
     command = (sys.executable, "-m", "runner.announce")
-    return Part("announcer", command, Stage.SCREEN, settle_s=0, stop_s=2, once=True)
+    return Part("announcer", command, Stage.SCREEN, settle_s=0, stop_s=1, once=True)
 
 
 def celery(app: str, queue: str, threads: int, log_level: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.error import HTTPError
@@ -13,16 +14,20 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from runner.parts import Part
+from runner.parts import part_name
 from runner.settings import RunnerSettings
+from tasks.model import Model
 
-State = Literal["waiting", "ready", "failed"]
+State = Literal["waiting", "ready", "failed", "resting"]
 TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True)
 class Report:
-    """How one part is doing; ``reason`` says why it failed."""
+    """How one part is doing; ``reason`` says why it failed.
+
+    ``resting``: a model that is not loaded, and is as it should be.
+    """
 
     state: State
     reason: str = ""
@@ -31,8 +36,12 @@ class Report:
 WAITING, READY = Report("waiting"), Report("ready")
 
 
-def read_reports(settings: RunnerSettings, parts: list[Part]) -> dict[str, Report]:
-    """A report per part, by its name."""
+# States of a model that nothing is waited for in.
+RESTING = ("unloaded", "unplaceable", "waiting")
+
+
+def read_reports(settings: RunnerSettings, models: Iterable[Model]) -> dict[str, Report]:
+    """A report per part and per model, by its name."""
     stack = ready_document(settings)
     reports = {
         "redis-queue": ping(settings.queue_url),
@@ -40,10 +49,9 @@ def read_reports(settings: RunnerSettings, parts: list[Part]) -> dict[str, Repor
         "api": READY if fetch(f"{settings.api_url}/health") is not None else WAITING,
         "keeper": READY if stack.get("keeper") == "ready" else WAITING,
     }
-    models: dict[str, Any] = stack.get("models") or {}
-    for part in parts:
-        if part.model is not None:
-            reports[part.name] = of_model(models.get(part.model) or {})
+    entries: dict[str, Any] = stack.get("models") or {}
+    for model in models:
+        reports[part_name(model.queue)] = of_model(entries.get(model.name) or {})
     return reports
 
 
@@ -53,6 +61,8 @@ def of_model(entry: dict[str, Any]) -> Report:
         return READY
     if entry.get("state") == "failed":
         return Report("failed", str(entry.get("reason") or "no reason given"))
+    if entry.get("state") in RESTING:
+        return Report("resting", str(entry.get("reason") or entry["state"]))
     return WAITING
 
 

@@ -10,21 +10,16 @@ import pytest
 
 from runner import announce as module
 from runner.announce import announce, example
-from runner.parts import all_parts
 from runner.readiness import READY, WAITING, Report
 from runner.settings import RunnerSettings
-from tasks.catalog import Catalog
 from tasks.model import Model
 
-CATALOG = Catalog(
-    (
-        Model(name="talker", kind="chat", source="echo:"),
-        Model(name="other", kind="chat", source="echo:"),
-    )
+MODELS = (
+    Model(name="talker", kind="chat", source="echo:"),
+    Model(name="other", kind="chat", source="echo:"),
 )
 SETTINGS = RunnerSettings(data_dir=Path("data"))
-PARTS = all_parts(SETTINGS, CATALOG)
-NAMES = [part.name for part in PARTS if not part.once]
+NAMES = ["redis-queue", "redis-cache", "keeper", "chat.talker", "chat.other", "api"]
 
 
 def reports(**changed: Report) -> dict[str, Report]:
@@ -44,7 +39,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_each_part_is_announced_once(capsys: pytest.CaptureFixture[str]) -> None:
     """A part has one line, in the round in which it became ready."""
-    announce(SETTINGS, PARTS, script(reports(api=WAITING), reports(api=WAITING), reports()))
+    announce(SETTINGS, MODELS, script(reports(api=WAITING), reports(api=WAITING), reports()))
     out = capsys.readouterr().out
     for name in NAMES:
         assert out.count(f"  {name} ") == 1
@@ -53,18 +48,30 @@ def test_each_part_is_announced_once(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_the_request_comes_last(capsys: pytest.CaptureFixture[str]) -> None:
     """The request to try is printed when everything is ready, and asks the first chat model."""
-    announce(SETTINGS, PARTS, script(reports()))
+    announce(SETTINGS, MODELS, script(reports()))
     assert example(SETTINGS, "talker") in capsys.readouterr().out
 
 
 def test_a_failure_is_told_once_and_repaired(capsys: pytest.CaptureFixture[str]) -> None:
     """A model that cannot load has its reason printed once; the request asks another model."""
     broken = reports(chat_talker=Report("failed", "no such file"))
-    announce(SETTINGS, PARTS, script(broken, broken, reports()))
+    announce(SETTINGS, MODELS, script(broken, broken, reports()))
     out = capsys.readouterr().out
     assert out.count("FAILED: no such file") == 1
     assert example(SETTINGS, "other") in out
     assert "chat.talker" in out.splitlines()[-1]  # ready in the end
+
+
+def test_a_model_that_rests_is_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """A model that is not loaded is told of once, with the reason, and holds nothing up."""
+    resting = reports(chat_other=Report("resting", "no node with a GPU"))
+    announce(
+        SETTINGS, MODELS, script(reports(chat_other=Report("resting", "x"), api=WAITING), resting)
+    )
+    out = capsys.readouterr().out
+    assert out.count("not loaded: x") == 1
+    assert "no node with a GPU" not in out
+    assert example(SETTINGS, "talker") in out
 
 
 def test_waiting_for_long_is_told(
@@ -72,7 +79,7 @@ def test_waiting_for_long_is_told(
 ) -> None:
     """After a while without news the parts that are missing are named, with their logs."""
     monkeypatch.setattr(module, "PATIENCE_S", -1.0)
-    announce(SETTINGS, PARTS, script(reports(keeper=WAITING), reports()))
+    announce(SETTINGS, MODELS, script(reports(keeper=WAITING), reports()))
     assert "still waiting for keeper; see data/log/" in capsys.readouterr().out
 
 

@@ -31,7 +31,7 @@ def test_up_becomes_the_supervisor(
     result = CliRunner().invoke(cli.app, ["up"])
     assert result.exit_code == 0, result.output
     assert became[1:5] == ["-m", "runner.supervise", "-n", "-c"]
-    assert "[program:chat.echo]" in Path(became[5]).read_text()
+    assert "[program:node]" in Path(became[5]).read_text()
     assert Path(became[5]).is_relative_to(checkout / "data")
 
 

@@ -11,10 +11,6 @@ from runner.config import prepare_folders, render
 from runner.errors import CannotStart
 from runner.parts import Part, Stage, all_parts
 from runner.settings import RunnerSettings
-from tasks.catalog import Catalog
-from tasks.model import Model
-
-CATALOG = Catalog((Model(name="talker", kind="chat", source="echo:"),))
 
 
 def parsed(text: str) -> RawConfigParser:
@@ -25,13 +21,13 @@ def parsed(text: str) -> RawConfigParser:
 
 
 def rendered(settings: RunnerSettings, screen: str | None = "/dev/stdout") -> RawConfigParser:
-    return parsed(render(settings, all_parts(settings, CATALOG), Path("/srv"), screen))
+    return parsed(render(settings, all_parts(settings), Path("/srv"), screen))
 
 
 def test_percent_signs_survive(tmp_path: Path) -> None:
     """Celery's %h is doubled, because a single % starts an expansion of supervisord's."""
-    command = rendered(RunnerSettings(data_dir=tmp_path))["program:chat.talker"]["command"]
-    assert "chat.talker@%%h" in command
+    command = rendered(RunnerSettings(data_dir=tmp_path))["program:keeper"]["command"]
+    assert "keeper@%%h" in command
 
 
 def test_redis_starts_first_and_stops_last(tmp_path: Path) -> None:
@@ -44,8 +40,8 @@ def test_redis_starts_first_and_stops_last(tmp_path: Path) -> None:
         for name in config[group]["programs"].split(",")
     }
     assert priority["redis-queue"] == priority["redis-cache"]
-    assert priority["redis-queue"] < priority["chat.talker"] < priority["api"]
-    assert priority["keeper"] == priority["chat.talker"]
+    assert priority["redis-queue"] < priority["node"] < priority["api"]
+    assert priority["keeper"] == priority["node"]
 
 
 def test_parts_are_never_given_up(tmp_path: Path) -> None:

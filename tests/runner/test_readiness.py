@@ -9,14 +9,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from runner.parts import all_parts
 from runner.readiness import READY, WAITING, Report, ping, read_reports
 from runner.settings import RunnerSettings
-from tasks.catalog import Catalog
 from tasks.model import Model
 
-CATALOG = Catalog(
-    tuple(Model(name=name, kind="chat", source="echo:") for name in ("up", "down", "gone"))
+MODELS = tuple(
+    Model(name=name, kind="chat", source="echo:") for name in ("up", "down", "gone", "idle")
 )
 DOCUMENT = {
     "status": "loading",
@@ -24,6 +22,7 @@ DOCUMENT = {
         "up": {"state": "ready", "reason": None},
         "down": {"state": "failed", "reason": "no such file"},
         "gone": {"state": "missing", "reason": None},
+        "idle": {"state": "unloaded", "reason": None},
     },
     "keeper": "ready",
 }
@@ -54,16 +53,17 @@ def api_port() -> Iterator[int]:
 def test_states_come_from_the_ready_document(api_port: int) -> None:
     """A 503 of /ready tells of every model as well as a 200 does."""
     settings = RunnerSettings(api_port=api_port)
-    reports = read_reports(settings, all_parts(settings, CATALOG))
+    reports = read_reports(settings, MODELS)
     assert reports["api"] == reports["keeper"] == reports["chat.up"] == READY
     assert reports["chat.down"] == Report("failed", "no such file")
     assert reports["chat.gone"] == WAITING
+    assert reports["chat.idle"] == Report("resting", "unloaded")
 
 
 def test_nothing_is_ready_while_nothing_answers(unused_port: int) -> None:
     """Refused connections are waited out, not raised."""
     url = f"redis://127.0.0.1:{unused_port}/0"
     settings = RunnerSettings(api_port=unused_port, queue_url=url, cache_url=url)
-    reports = read_reports(settings, all_parts(settings, CATALOG))
+    reports = read_reports(settings, MODELS)
     assert set(reports.values()) == {WAITING}
     assert ping(url) == WAITING
