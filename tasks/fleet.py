@@ -8,6 +8,7 @@ the workers that run go on.
 
 from __future__ import annotations
 
+import logging
 from typing import Literal, TypeVar
 
 import msgspec
@@ -17,6 +18,8 @@ from tasks.connection import Client, now_ms
 from tasks.keys import Keys
 from tasks.model import Model
 from tasks.settings import QueueSettings
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -198,8 +201,14 @@ class Fleet:
         return bool(done)
 
     def definitions(self) -> dict[str, Model]:
-        """The models that were added at run time, by name."""
-        return _decoded(self.redis.hgetall(self._keys.definitions), Model)
+        """The models that were added at run time, by name; what a newer release wrote may lack."""
+        found = {}
+        for name, row in self.redis.hgetall(self._keys.definitions).items():
+            try:
+                found[name.decode()] = msgspec.json.decode(row, type=Model)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                log.warning("a definition cannot be read: %s", error)
+        return found
 
     def define(self, model: Model) -> None:
         """Add a model, or change one that was added. The catalog's file goes before it."""

@@ -7,18 +7,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx2 as httpx
 import psutil
 from openai import OpenAI
 
 from tasks.connection import connect
+from tasks.fleet import Fleet
 from tasks.ledger import Ledger
 from tasks.records import Records
+from tasks.roster import Roster
 from tasks.settings import QueueSettings
 from tests.conftest import free_port
 
+ADMIN_KEY = "the-key-of-these-tests"
 MODELS = Path(__file__).with_name("models.toml")
 BIN = Path(sys.executable).parent
 
@@ -39,7 +44,9 @@ class Stack:
     3. ``stop`` sends SIGTERM, as ``make`` does, and waits for the end.
     """
 
-    def __init__(self, folder: Path, models: Path = MODELS) -> None:
+    def __init__(
+        self, folder: Path, models: Path = MODELS, extra: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -50,12 +57,16 @@ class Stack:
             "MILLRACE_API_PORT": str(self.port),
             "MILLRACE_DATA_DIR": str(folder),
             "MILLRACE_MODELS_FILE": str(models),
+            "MILLRACE_ADMIN_KEY": ADMIN_KEY,
+            **(extra or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None
         self.settings = QueueSettings(queue_url=self.environment["MILLRACE_QUEUE_URL"])
         redis = connect(self.settings.queue_url)
         self.ledger = Ledger(redis, self.settings)
         self.records = Records(redis, self.settings)
+        self.roster = Roster(redis, self.settings)
+        self.fleet = Fleet(redis, self.settings)
         self.client = OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=60)
 
     def start(self, timeout_s: float = 60) -> float:
@@ -95,6 +106,16 @@ class Stack:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(timeout=30)
 
+    def admin(self, method: str, path: str, **body: Any) -> httpx.Response:
+        """A request to the admin API, with its key."""
+        return httpx.request(
+            method,
+            f"{self.url}/admin/{path}",
+            json=body or None,
+            headers={"Authorization": f"Bearer {ADMIN_KEY}"},
+            timeout=90,
+        )
+
     def screen(self) -> str:
         """What the terminal shows."""
         return (self.folder / "screen.log").read_text()
@@ -120,6 +141,15 @@ class Stack:
         found = [p for p in self.processes() if all(word in command_line(p) for word in words)]
         assert found, f"no process with {words}"
         return min(found, key=lambda process: process.create_time()).pid
+
+    def workers_of(self, queue: str) -> list[psutil.Process]:
+        """The processes that consume from ``queue``."""
+        words = f"-Q {queue} "
+        return [each for each in self.processes() if words in command_line(each)]
+
+    def node_pid(self) -> int:
+        """The process of the node."""
+        return next(p.pid for p in self.processes() if command_line(p).endswith("-m worker"))
 
     def kill(self, *words: str) -> int:
         """kill -9 the process whose command line holds all ``words``; its pid."""
