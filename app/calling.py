@@ -14,7 +14,7 @@ from typing import cast
 
 import structlog
 
-from app.webhooks.address import AllowedHosts
+from app.outbound.address import AllowedHosts
 from app.webhooks.delivery import deliver
 from app.webhooks.events import End, job_ended
 from app.webhooks.retries import next_try_in_s

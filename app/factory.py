@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Flask, Response, g
 
 from app import errors
-from app.routes import chat, completions, embeddings, health, jobs, models, tokens
+from app.admin.place import Admin
+from app.routes import admin, chat, completions, embeddings, health, jobs, models, props, tokens
 from app.services import Services
 from app.settings import ApiSettings
 from tasks.gateway import Gateway, live_gateway
@@ -21,9 +22,10 @@ def build(settings: ApiSettings | None, gateway: Gateway | None) -> Flask:
     app = Flask("app")
     app.config["MAX_CONTENT_LENGTH"] = settings.body_limit_bytes
     app.extensions["services"] = Services(settings, gateway)
+    app.extensions["admin"] = Admin(settings, gateway)
     app.before_request(_name_the_job)
     app.after_request(_add_request_id)
-    for family in (chat, completions, embeddings, jobs, tokens, models, health):
+    for family in (chat, completions, embeddings, jobs, tokens, models, health, props, admin):
         app.register_blueprint(family.routes)
     errors.register(app)
     return app

@@ -1,7 +1,7 @@
 """The keeper: the housekeeping process, ``celery -A app.keeper worker -Q keeper``.
 
 A Celery worker on its own queue, so that Celery's tools see it and its chores are tasks: webhooks
-are. The reconciler runs beside, in a thread.
+are. The reconciler and the placer run beside, each in a thread.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from celery import Celery, signals
 from celery.worker.control import inspect_command
 
 from app.calling import Caller
+from app.outbound.address import AllowedHosts
+from app.placement.placer import Placer
 from app.reconciler import Reconciler
 from app.settings import ApiSettings
-from app.webhooks.address import AllowedHosts
+from app.webhooks.check import WEBHOOK_HOSTS
 from tasks.celery import WEBHOOK_TASK, make_celery
 from tasks.connection import connect
 from tasks.ledger import Ledger
@@ -33,15 +35,18 @@ caller = Caller(
     Records(client, settings),
     Upkeep(client, settings),
     settings.webhook_key,
-    AllowedHosts.parse(settings.webhook_hosts),
+    AllowedHosts.parse(WEBHOOK_HOSTS, settings.webhook_hosts),
 )
+name = f"keeper@{socket.gethostname()}#{os.getpid()}"
 reconciler = Reconciler(
     Ledger(client, settings),
     Roster(client, settings),
     celery,
     settings,
-    f"keeper@{socket.gethostname()}#{os.getpid()}",
+    name,
 )
+# A connection of its own: a round of the one never waits for the other's.
+placer = Placer(connect(settings.queue_url), settings, settings.turn_s, name)
 
 
 @celery.task(name=WEBHOOK_TASK)
@@ -64,8 +69,10 @@ def _configure_logs(**_: Any) -> None:
 @signals.worker_ready.connect
 def _start(**_: Any) -> None:
     threading.Thread(target=reconciler.run, name="reconciler", daemon=True).start()
+    threading.Thread(target=placer.run, name="placer", daemon=True).start()
 
 
 @signals.worker_shutting_down.connect
 def _stop(**_: Any) -> None:
     reconciler.stop()
+    placer.stop()

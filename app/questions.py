@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -49,16 +50,30 @@ class Questions:
             return None
         return answer
 
+    def inspect(self, nodes: Sequence[str], command: str) -> dict[str, Any]:
+        """What each of ``nodes`` says to a command that asks nothing, by node.
+
+        One that does not answer in time is left out. Redis's own errors come out.
+        """
+        try:
+            return self._ask(nodes, command, {})
+        except redis.RedisError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the lane may fail in any way; no answer then
+            log.warning("no answer", command=command, error=type(error).__name__)
+            return {}
+
     def _call(self, node: str, command: str, question_id: str, question: bytes) -> dict[str, Any]:
         key = self._ledger.keys.question(question_id)
         self._ledger.redis.set(key, question, px=self._ttl_ms)
+        answer = self._ask([node], command, {"question": question_id}).get(node)
+        return answer if isinstance(answer, dict) else {}
+
+    def _ask(self, nodes: Sequence[str], command: str, named: dict[str, str]) -> dict[str, Any]:
         with self._celery.connection_for_write() as connection:
             mailbox: Any = Mailbox("celery", type="fanout", accept=["json"], serializer="json")
-            replies = mailbox(connection).call(
-                [node], command, {"question": question_id}, timeout=self._timeout_s
-            )
-        answers = [answer for reply in replies or () for answer in reply.values()]
-        return answers[0] if answers and isinstance(answers[0], dict) else {}
+            replies = mailbox(connection).call(list(nodes), command, named, timeout=self._timeout_s)
+        return {node: answer for reply in replies or () for node, answer in reply.items()}
 
     def _take_away(self, question_id: str) -> bytes | None:
         # What nobody asks for any more must not be answered either: the key goes in any case.

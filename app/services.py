@@ -6,6 +6,7 @@ from typing import cast
 
 from flask import current_app
 
+from app.admission import Admission
 from app.openai.sizes import most_tokens
 from app.questions import Questions
 from app.repeats import Submission, asked_before, first_of
@@ -26,15 +27,18 @@ class Services:
     def __init__(self, settings: ApiSettings, gateway: Gateway) -> None:
         self.settings = settings
         self.gateway = gateway
+        self._admission = Admission(gateway)
         self._questions = Questions(gateway.celery, gateway.ledger, settings.check_timeout_s)
 
     def submit(self, order: Order) -> Submission:
         """Enqueue the order's job, or find the one that answers the same request already.
 
-        Its model is asked first whether it can take the job, where it may not.
+        Its model is asked first whether it can take the job, where it may not. Raises
+        ``ModelUnplaceable`` when no node can ever serve it.
         """
         try:
             if not asked_before(self.gateway, order):
+                self._admission.check(self.gateway.catalog.find(order.job.model))
                 self._check(order.job)
             if not order.later:
                 return Submission(order.job, self.gateway.submit(order.job, order.terms))

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from app.webhooks.signing import key_of
 from tasks.settings import QueueSettings
 
+# What a key must have at least: nobody tries that many.
+ADMIN_KEY_CHARACTERS = 16
+
 
 class ApiSettings(QueueSettings):
     """Settings of the API and the keeper."""
+
+    # An error at the start names the variable; what it holds may be a key.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
     api_port: int = Field(8000, ge=1, le=65535, description="Port that the API listens on.")
@@ -39,6 +48,52 @@ class ApiSettings(QueueSettings):
         description="Hosts that webhooks may go to although their addresses are not public,"
         " separated by commas; * for any.",
     )
+
+    admin_key: SecretStr | None = Field(
+        None,
+        description="Key of the admin API, at least 16 characters; without one there is no admin"
+        " API, and the command line does the same.",
+    )
+
+    turn_s: float = Field(
+        10.0,
+        gt=0,
+        description="How long a loaded model keeps its place when others that jobs wait for need"
+        " the room.",
+    )
+
+    image_fetch: Literal["off", "https"] = Field(
+        "off",
+        description="https: images behind https URLs of public hosts are fetched for chats; off:"
+        " only data URLs are read.",
+    )
+    image_hosts: str = Field(
+        "",
+        description="Hosts that images may be fetched from although their addresses are not"
+        " public, separated by commas; * for any.",
+    )
+    image_limit_bytes: int = Field(
+        8 * 1024 * 1024, gt=0, description="Largest image file in a chat."
+    )
+    image_limit_pixels: int = Field(
+        16_000_000, gt=0, description="Most pixels of an image in a chat, by its header."
+    )
+    image_limit_side: int = Field(
+        16_384, gt=0, description="Longest side of an image in a chat, in pixels."
+    )
+    image_limit_count: int = Field(8, ge=1, description="Most images in one chat request.")
+
+    @field_validator("admin_key")
+    @classmethod
+    def _is_hard_to_guess(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            text = key.get_secret_value()
+            if len(text) < ADMIN_KEY_CHARACTERS or not all("!" <= each <= "~" for each in text):
+                raise ValueError(
+                    "MILLRACE_ADMIN_KEY must have at least 16 characters, without spaces: letters,"
+                    " digits and punctuation of ASCII (for example: openssl rand -hex 32)"
+                )
+        return key
 
     @field_validator("webhook_secret")
     @classmethod

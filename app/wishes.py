@@ -15,9 +15,9 @@ from werkzeug.http import parse_list_header
 
 from app.openai.asked import Asked
 from app.openai.errors import BadRequest
+from app.outbound.address import AllowedHosts
 from app.settings import ApiSettings
-from app.webhooks.address import AllowedHosts
-from app.webhooks.check import check_webhook_url
+from app.webhooks.check import WEBHOOK_HOSTS, check_webhook_url
 from tasks.jobs import Job, Priority
 from tasks.model import Model
 from tasks.terms import Repeat, Terms
@@ -126,6 +126,6 @@ def _webhook_url(asked: Asked, settings: ApiSettings) -> str:
     check_webhook_url(
         asked.webhook_url,
         signs=settings.webhook_key is not None,
-        allowed=AllowedHosts.parse(settings.webhook_hosts),
+        allowed=AllowedHosts.parse(WEBHOOK_HOSTS, settings.webhook_hosts),
     )
     return asked.webhook_url

@@ -1,7 +1,8 @@
 """The place that a command looks at, and what is said when it cannot be reached.
 
 Statuses: 0 for what was done, 1 for what was not found or was refused, 2 for a Redis that does not
-answer and for settings or arguments that cannot be used. Each comes with one line on stderr.
+answer and for settings or arguments that cannot be used, 130 for what Ctrl-C ended before it was
+done. Each comes with one line on stderr.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 from console.wording import one_line
 from tasks.connection import connect
 from tasks.errors import QueueOutOfMemory, QueueUnavailable, TaskError
+from tasks.fleet import Fleet
 from tasks.ledger import Ledger
 from tasks.model import CatalogError
 from tasks.records import Records
@@ -27,6 +29,7 @@ from tasks.settings import QueueSettings
 
 REFUSED = 1
 UNREACHABLE = 2
+INTERRUPTED = 130
 
 # A person waits for the answer: a Redis that says nothing for twice as long is not there.
 ANSWER_S = 2.0
@@ -40,6 +43,7 @@ class Place:
     ledger: Ledger
     records: Records
     roster: Roster
+    fleet: Fleet
 
     @property
     def address(self) -> str:
@@ -57,7 +61,11 @@ def opened() -> Iterator[Place]:
         # The error's own text may quote the URL, and the URL a password.
         fail("MILLRACE_QUEUE_URL is no Redis URL: write redis://HOST:PORT/DATABASE.", UNREACHABLE)
     place = Place(
-        settings, Ledger(client, settings), Records(client, settings), Roster(client, settings)
+        settings,
+        Ledger(client, settings),
+        Records(client, settings),
+        Roster(client, settings),
+        Fleet(client, settings),
     )
     try:
         yield place

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from console.outage import Outage, headline
 from console.screen import plain_table
 from console.snapshot import Queue, Snapshot
-from console.wording import clean, clock, one_line, span
+from console.wording import clean, one_line, span
 from tasks.jobs import Priority
 
 _NUMBERS = ("waiting", "resuming", "running", "tickets", "oldest", "jobs/s")
@@ -21,24 +21,10 @@ _LEGEND = f"waiting: {'/'.join(priority.name.lower() for priority in Priority)}"
 _WORKER_STYLES = {"ready": "green", "failed": "red", "gone": "red"}
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """Redis has not answered for so long; why, in a line."""
-
-    silent_s: float
-    reason: str
-
-
 def queues_view(snapshot: Snapshot, outage: Outage | None = None) -> Group:
     """The table, and a line for each thing that somebody should look at."""
     keeper = clean(snapshot.keeper or "none")
-    lines = [Text(f"{clock(snapshot.now_s)}, keeper: {keeper}, {_LEGEND}", "dim")]
-    if outage is not None:
-        silent = f"No answer from Redis for {span(outage.silent_s)}"
-        lines = [
-            Text(f"{silent}; figures of {clock(snapshot.now_s)}", "bold red"),
-            Text(one_line(outage.reason), "red"),
-        ]
+    lines = headline(snapshot.now_s, outage, f"keeper: {keeper}, {_LEGEND}")
     return Group(*lines, queues_table(snapshot), *(Text(line, "red") for line in faults(snapshot)))
 
 

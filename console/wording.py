@@ -9,6 +9,11 @@ _UNITS_S = (("d", 86_400), ("h", 3_600), ("min", 60))
 # Below it the tenths count; it is what rounds to 10.0.
 _BRIEF_S = 9.95
 
+_SIZES = ("KiB", "MiB", "GiB", "TiB")
+_STEP = 1024
+# Below it the tenths count, as with seconds.
+_SMALL = 9.95
+
 _SHOWN_AS_THEY_ARE = "\n\t"
 
 
@@ -21,6 +26,19 @@ def span(seconds: float | None) -> str:
         if seconds >= 2 * length_s:
             return f"{seconds / length_s:.0f} {unit}"
     return f"{seconds:.1f} s" if seconds < _BRIEF_S else f"{seconds:.0f} s"
+
+
+def size(number_bytes: int) -> str:
+    """A number of bytes in the largest binary unit that fits once."""
+    if number_bytes < _STEP:
+        return f"{number_bytes} B"
+    amount = number_bytes / _STEP
+    for unit in _SIZES[:-1]:
+        # What rounds to 1024 of a unit is one of the next.
+        if amount < _STEP - 0.5:
+            return f"{amount:.1f} {unit}" if amount < _SMALL else f"{amount:.0f} {unit}"
+        amount /= _STEP
+    return f"{amount:.1f} {_SIZES[-1]}"
 
 
 def moment(time_s: float, now_s: float) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
-from console import jobs
+from console import jobs, models
+from console.nodes import nodes
 from console.queues import queues
 from runner.config import prepare_folders, write_config
 from runner.errors import CannotStart
@@ -44,7 +46,21 @@ def up() -> None:
     os.execv(sys.executable, command)
 
 
+@app.command()
+def node() -> None:
+    """Keep models running on this machine, as the place asks for them; Ctrl-C stops them."""
+    os.execv(sys.executable, [sys.executable, "-m", "worker"])
+
+
+@app.command()
+def serve(model: Annotated[str, typer.Argument(help="Its name in the catalog.")]) -> None:
+    """Run one model in the foreground, kept by no node: for containers."""
+    os.execv(sys.executable, [sys.executable, "-m", "worker", "serve", model])
+
+
 app.command("queues")(queues)
+app.command("nodes")(nodes)
+app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
 
 

@@ -63,7 +63,7 @@ def keeper_part(settings: RunnerSettings) -> Part:
 
 
 def node_part() -> Part:
-    """The node starts and restarts the models' workers itself, and stops them all in 5 s."""
+    """The node starts and restarts the models' workers itself, and stops them all in 4 s."""
     command = (sys.executable, "-m", "worker")
     return Part("node", command, Stage.WORK, settle_s=5, stop_s=6)
 

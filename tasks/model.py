@@ -103,6 +103,8 @@ def check(model: Model) -> None:
     for name in (model.name, *model.aliases):
         if not re.fullmatch(NAME, name):
             raise CatalogError(f"{name!r} is no model name: letters, digits and . _ : / - only")
+    if len({model.name, *model.aliases}) <= len(model.aliases):
+        raise CatalogError(f"{model.name}: each name and alias must be another")
     _check_ranges(model)
     if not re.fullmatch(DEVICE, model.device):
         raise CatalogError(

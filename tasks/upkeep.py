@@ -29,8 +29,11 @@ EXPIRED = Failed.of(
 # Jobs looked at in one call of an audit: a millisecond or two of Redis's time.
 AUDIT_STRETCH = 500
 FORGOTTEN_A_CALL = 5_000
+# Waiting jobs looked at in one call of a refusal, and the lines of a queue that they wait in.
+REFUSE_STRETCH = 500
+LINES = (":resume", ":0", ":1", ":2")
 
-SCRIPTS = ("reap", "expire", "audit", "due")
+SCRIPTS = ("reap", "expire", "audit", "due", "refuse")
 
 
 class Upkeep:
@@ -97,6 +100,27 @@ class Upkeep:
             [events.encode(EXPIRED)],
         )
         return [cast(bytes, job_id).decode() for job_id in ids]
+
+    def refuse(self, queue: str, end: Failed, most: int) -> list[str]:
+        """End at most so many of the queue's waiting jobs that somebody listens to; their ids."""
+        refused: list[str] = []
+        for line in LINES:
+            stay = 0
+            while len(refused) < most:
+                kept, *ended = self._scripts["refuse"](
+                    self._refuse_keys(queue),
+                    [line, stay, REFUSE_STRETCH, most - len(refused), events.encode(end)],
+                )
+                stay += int(kept)
+                refused += [cast(bytes, job_id).decode() for job_id in ended]
+                if int(kept) + len(ended) < REFUSE_STRETCH:
+                    break
+        return refused
+
+    def _refuse_keys(self, queue: str) -> list[str]:
+        keys = self._keys
+        prefixes = [keys.job(""), keys.log(""), keys.channel("")]
+        return [keys.waiting(queue), *prefixes, *keys.ending(queue)]
 
     def unheard(self) -> list[str]:
         """Jobs whose listener's lease is over: the API process that served them died."""

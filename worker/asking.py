@@ -29,9 +29,13 @@ class Asker:
         self._prompts(job, self._rules.prepare(job))
 
     def conversation(self, job: ChatJob) -> list[int]:
-        """The conversation's tokens, however many: what ``/tokenize`` counts."""
+        """The conversation's tokens, however many: what ``/tokenize`` counts.
+
+        Positions of images are all -1: what else they are is of no use to others.
+        """
+        self._check_sight(job)
         prepared = self._rules.prepare(job)
-        return self._runtime.prompt(prepared.messages, prepared.tools)
+        return [max(token, -1) for token in self._runtime.prompt(prepared.messages, prepared.tools)]
 
     def request(self, job: ChatJob | CompletionJob, past: Sequence[Event]) -> Request:
         """What the engine is asked, continuing from what earlier attempts logged.
@@ -58,12 +62,14 @@ class Asker:
             constrain=prepared.constrain,
             read=prepared.read,
             echo=self._echo(job, prompts),
+            pictures=self._runtime.pictures(prepared.messages),
             resume=resume_from(past),
         )
 
     def _prompts(self, job: ChatJob | CompletionJob, prepared: Prepared) -> Prompts:
         self._check_bias(job)
         if isinstance(job, ChatJob):
+            self._check_sight(job)
             prompts: Prompts = (tuple(self._runtime.prompt(prepared.messages, prepared.tools)),)
         elif job.texts:
             prompts = tuple(self._text(text) for text in job.texts)
@@ -74,7 +80,8 @@ class Asker:
         for prompt in prompts:
             if not prompt:
                 raise InvalidJob("An empty prompt has nothing to go on from.", param=named)
-            check_fits(len(prompt), job.max_tokens, self._runtime.context, named)
+            seen = sum(token < 0 for token in prompt)
+            check_fits(len(prompt), job.max_tokens, self._runtime.context, named, seen=seen)
         return prompts
 
     def _text(self, text: str) -> tuple[int, ...]:
@@ -89,6 +96,13 @@ class Asker:
         pieces = (b"".join(map(self._runtime.piece, prompt)) for prompt in prompts)
         return tuple(data.decode("utf-8", "replace") for data in pieces)
 
+    def _check_sight(self, job: ChatJob) -> None:
+        if not self._runtime.sees and any(message.images for message in job.messages):
+            raise InvalidJob(
+                "This model cannot see: leave the images out, or ask a model that can.",
+                param="messages",
+            )
+
     def _check_bias(self, job: ChatJob | CompletionJob) -> None:
         for token in job.sampling.logit_bias:
             if token >= self._runtime.vocabulary:
@@ -100,10 +114,10 @@ class Asker:
 
     def _check_ids(self, job: CompletionJob) -> None:
         for index, tokens in enumerate(job.tokens):
-            if any(token >= self._runtime.vocabulary for token in tokens):
+            if any(not 0 <= token < self._runtime.vocabulary for token in tokens):
                 raise InvalidJob(
-                    f"prompt[{index}] has a token id of {self._runtime.vocabulary} or more; the"
-                    f" model's vocabulary ends at {self._runtime.vocabulary - 1}.",
+                    f"prompt[{index}] has a token id that the model does not know; its vocabulary"
+                    f" goes from 0 to {self._runtime.vocabulary - 1}.",
                     param=f"prompt[{index}]",
                 )
 

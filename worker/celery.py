@@ -7,8 +7,10 @@ inspect ...``) no model is loaded.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from celery import Celery, signals
@@ -18,13 +20,18 @@ from tasks.celery import CHAT_TASK, EMBED_TASK, make_celery
 from tasks.connection import connect
 from tasks.live_catalog import LiveCatalog
 from tasks.logs import configure_logs
-from tasks.model import Model
+from tasks.model import CatalogError, Model
 from worker import handlers
+from worker.consuming import stop_consuming
+from worker.pinning import pin
 from worker.process import ModelProcess, current
 from worker.settings import WorkerSettings
 
 settings = WorkerSettings()
 celery: Celery = make_celery(settings)
+
+# Under a node, which makes pauses of its own: only until the report is sent.
+REPORTED_S = 0.5
 
 
 @celery.task(name=CHAT_TASK)
@@ -48,20 +55,24 @@ def _configure_logs(**_: Any) -> None:
 def _load(instance: Any, **_: Any) -> None:
     queues = [str(name) for name in instance.app.amqp.queues.consume_from]
     model = model_of(queues)
+    if not settings.device:  # else a node has chosen, and pinned this process
+        pin(model.device, os.environ)
     process = ModelProcess(settings, celery, model, str(instance.hostname))
     try:
         process.start()
     except Exception as error:  # noqa: BLE001 - whatever a loader raises, the report says why,
         # and a pause keeps the runner's restarts from spinning.
-        # The report stays until it expires: it speaks while the runner starts the next try.
-        time.sleep(settings.load_retry_s)
+        # The report stays until it expires: it speaks while the next try is started.
+        pause_s = settings.load_retry_s
+        time.sleep(min(pause_s, REPORTED_S) if settings.fleet_node else pause_s)
         raise SystemExit(f"model {model.name} does not load: {error}") from None
     current.set(process)
 
 
 @signals.worker_ready.connect
-def _ready(**_: Any) -> None:
-    current.get().ready()
+def _ready(sender: Any, **_: Any) -> None:
+    process = current.get()
+    process.ready(partial(stop_consuming, sender, process.model.queue))
 
 
 @signals.worker_shutting_down.connect
@@ -81,4 +92,7 @@ def model_of(queues: list[str]) -> Model:
     """The one model that this worker's queues lead to."""
     if len(queues) != 1:
         raise SystemExit("a worker serves one model: give exactly one queue, -Q chat.NAME")
-    return LiveCatalog(settings, connect(settings.queue_url)).refresh().of_queue(queues[0])
+    try:
+        return LiveCatalog(settings, connect(settings.queue_url)).refresh().of_queue(queues[0])
+    except CatalogError as error:
+        raise SystemExit(f"no model to serve: {error}") from None

@@ -6,21 +6,24 @@ import logging
 import os
 import socket
 import threading
+import time
 import uuid
-from typing import Literal
 
 import redis
 
-from tasks import hosts
 from tasks.connection import now_ms
 from tasks.ledger import Ledger
 from tasks.model import Model
 from tasks.reply import Reply
 from tasks.roster import Report, Roster
+from worker.settings import WorkerSettings
+from worker.standing import Standing, WorkerState
 
 log = logging.getLogger(__name__)
 
-WorkerState = Literal["loading", "ready", "draining", "failed"]
+# How often the thread looks whether something is worth a report at once. It looks, instead of being
+# woken: handlers hold and drop hundreds of jobs a second, and must pay for none of it.
+LOOK_S = 0.15
 
 
 class Leases:
@@ -34,20 +37,19 @@ class Leases:
         ledger: Ledger,
         roster: Roster,
         model: Model,
-        renew_s: float,
+        settings: WorkerSettings,
         node: str | None = None,
     ) -> None:
         self._ledger = ledger
         self._roster = roster
         self._model = model
-        self._renew_s = renew_s
+        self._renew_s = settings.lease_renew_s
         self.node = node or f"{model.queue}@{socket.gethostname()}"
         self.holder = f"{self.node}#{os.getpid()}.{uuid.uuid4().hex[:8]}"
-        self.context = model.context
-        self.state: WorkerState = "loading"
-        self.reason: str | None = None
+        self.standing = Standing(model, self.node, settings.fleet_node)
         self._lock = threading.Lock()
         self._held: dict[str, Reply] = {}
+        self._worked = False
         self._stopped = threading.Event()
         self._soon = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
@@ -58,7 +60,7 @@ class Leases:
 
     def become(self, state: WorkerState, reason: str | None = None) -> None:
         """Change what the report says, and send it now."""
-        self.state, self.reason = state, reason
+        self.standing.become(state, reason)
         self._soon.set()
 
     def hold(self, reply: Reply) -> None:
@@ -66,6 +68,7 @@ class Leases:
         with self._lock:
             earlier = self._held.get(reply.claim.job_id)
             self._held[reply.claim.job_id] = reply
+            self._worked = True
         if earlier is not None:
             # This process was taken for dead, and its own next claim brought the job back.
             earlier.lose()
@@ -99,30 +102,45 @@ class Leases:
         except redis.RedisError:
             log.info("the report stays until it expires: Redis does not answer")
 
+    def report(self) -> Report:
+        """Say how this worker is doing; what was said."""
+        now = now_ms(self._ledger.redis)
+        with self._lock:
+            busy, worked, self._worked = len(self._held), self._worked, False
+        before = self.standing.told
+        report = self.standing.report(now, busy, worked, int(self._renew_s * 4000))
+        self._roster.report(self._model.queue, self.holder, report)
+        if report.state == "ready" and (before is None or before.state != "ready"):
+            self._retire_failures()
+        return report
+
     def _run(self) -> None:
+        renew_at = 0.0
         while not self._stopped.is_set():
-            self._soon.clear()
+            pause_s = LOOK_S
+            now = time.monotonic()
             try:
-                self.report()
-                self._renew()
+                if now >= renew_at or self._soon.is_set() or self._has_news():
+                    self._soon.clear()
+                    self.report()
+                if now >= renew_at:
+                    renew_at = now + self._renew_s
+                    self._renew()
             except redis.RedisError as error:
                 log.warning("could not renew leases: %s", type(error).__name__)
-            self._soon.wait(self._renew_s)
+                pause_s, renew_at = self._renew_s, 0.0
+            self._soon.wait(pause_s)
 
-    def report(self) -> None:
-        """Say how this worker is doing."""
-        report = Report(
-            node=self.node,
-            state=self.state,
-            pid=os.getpid(),
-            slots=self._model.slots,
-            context=self.context,
-            expires_ms=now_ms(self._ledger.redis) + int(self._renew_s * 4000),
-            reason=self.reason,
-            host=hosts.this_host(),
-            born=hosts.born(os.getpid()) or 0,
-        )
-        self._roster.report(self._model.queue, self.holder, report)
+    def _has_news(self) -> bool:
+        with self._lock:
+            busy, worked = len(self._held), self._worked
+        return self.standing.has_news(busy, worked)
+
+    def _retire_failures(self) -> None:
+        """Earlier tries to load, of processes by this one's name, have failed in vain."""
+        for instance, report in self._roster.all_workers(self._model.queue).items():
+            if report.node == self.node and report.state == "failed":
+                self._roster.retire(self._model.queue, instance)
 
     def _renew(self) -> None:
         replies = self.held()

@@ -3,8 +3,9 @@
 1. ``start``: report "loading", load the model, start the engine's loop and the lease keeper.
 2. ``ready``: Celery consumes from the queue; the report says so and the API's /ready with it.
 3. ``take``: a ticket came; claim whatever job is next and answer it (``handlers``).
-4. ``drain``: stop at the next step, log what was said, give the jobs back unharmed.
-5. ``close``: free the model.
+4. ``rest``: take nothing more and finish what runs; the process stays until it is told to end.
+5. ``drain``: stop at the next step, log what was said, give the jobs back unharmed.
+6. ``close``: free the model.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
 import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -26,20 +28,26 @@ from tasks.events import Event
 from tasks.ledger import Claim, Ledger
 from tasks.model import Model
 from tasks.reply import Publisher, Reply
-from tasks.roster import Roster
+from tasks.roster import DRAIN, Roster
 from worker.asking import Asker
 from worker.embedding.intake import Intake
 from worker.engine import Engine
 from worker.engine.engine import Told
 from worker.leases import Leases
 from worker.runtimes.base import EmbedRuntime
-from worker.runtimes.load import load_chat, load_embed
+from worker.runtimes.load import device_of, load_chat, load_embed
 from worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 
 # How often a handler asks again while another job has the process to itself.
 LATER_S = 0.2
+# Longest wait of a ticket to be passed on, until this process consumes no more: before, it might
+# take the same ticket again and again.
+PASS_ON_S = 2.0
+
+# Ends the consuming from the model's queue, soon, and then calls what it was given.
+StopConsuming = Callable[[Callable[[], object]], object]
 
 
 class Current:
@@ -84,39 +92,62 @@ class ModelProcess:
         client = connect(settings.queue_url)
         self.ledger = Ledger(client, settings)
         roster = Roster(client, settings)
-        self.leases = Leases(self.ledger, roster, model, settings.lease_renew_s, node)
+        self.leases = Leases(self.ledger, roster, model, settings, node)
         interval_s = settings.publish_interval_ms / 1000
         self._publisher = Publisher(self.ledger, interval_s=interval_s)
         self._dispatcher = Dispatcher(client)
+        self.resting = threading.Event()
         self.draining = threading.Event()
         self._nobody_takes = False
+        self._turn = threading.Lock()
+        self._consumes_not = threading.Event()
+        self._stop_consuming: StopConsuming | None = None
 
     def start(self) -> None:
         """Load the model; raises the runtime's ``LoadFailed`` after reporting its reason."""
         self.leases.start()
+        # Before the loading, which may take minutes: it may be asked to drain meanwhile.
+        threading.Thread(target=self._hear, name="control", daemon=True).start()
         began = time.monotonic()
         try:
             self._load()
         except Exception as error:
             self.leases.become("failed", str(error))
             raise
-        threading.Thread(target=self._hear_cancellations, name="control", daemon=True).start()
         log.info("model %s loaded in %.1f s", self.model.name, time.monotonic() - began)
 
-    def ready(self) -> None:
-        """Celery consumes: say so."""
-        self.leases.become("ready")
+    def ready(self, stop_consuming: StopConsuming | None = None) -> None:
+        """Celery consumes: say so. ``stop_consuming`` has it stop, for a process that rests."""
+        with self._turn:
+            self._stop_consuming = stop_consuming
+            if not self.resting.is_set():
+                self.leases.become("ready")
+                return
+        self._consume_no_more()
 
     def claim(self) -> Claim | None:
         """The job that is next for this model; None when no ticket's job waits any more."""
-        while not self.draining.is_set():
+        while not (self.draining.is_set() or self.resting.is_set()):
             claim = self.ledger.claim(self.model.queue, self.leases.holder)
             if isinstance(claim, Claim):
                 return claim
             if claim == "none":
                 return None
             time.sleep(LATER_S)
+        self.pass_on()
         return None
+
+    def pass_on(self) -> None:
+        """A ticket came that this process does not use: it is for another worker of the queue."""
+        if self.draining.is_set():
+            return
+        self._consumes_not.wait(PASS_ON_S)
+        try:
+            if self.ledger.waiting(self.model.queue):
+                publish_ticket(self._celery, self.model.queue, "passed-on")
+        except (redis.RedisError, OperationalError, OSError) as error:
+            # The reconciler makes it good.
+            log.info("a ticket is not passed on: %s", type(error).__name__)
 
     def reply_to(self, claim: Claim, on_cancel: Callable[[], None]) -> Reply:
         """A reply whose lease is renewed until ``leases`` drops it."""
@@ -139,6 +170,16 @@ class ModelProcess:
     def publish(self, *replies: Reply) -> None:
         """Have what the replies said logged, together."""
         self._publisher.publish(replies)
+
+    def rest(self) -> None:
+        """Take nothing more; what runs is finished. The report says so at once."""
+        with self._turn:
+            if self.resting.is_set() or self.draining.is_set():
+                return
+            self.resting.set()
+            self.leases.become("draining")
+        log.info("model %s takes nothing more", self.model.name)
+        self._consume_no_more()
 
     def drain(self) -> None:
         """Give every job back: it continues from its log, here or elsewhere, without a strike."""
@@ -169,16 +210,25 @@ class ModelProcess:
             self.engine.close()
 
     def _load(self) -> None:
-        if self.model.kind == "embed":
-            self.embed = load_embed(self.model)
-            self.leases.context = self.embed.context
+        standing = self.leases.standing
+        standing.device = device_of(self.model, self.settings.device)
+        model = msgspec.structs.replace(self.model, device=standing.device)
+        if model.kind == "embed":
+            self.embed = load_embed(model, self.settings)
+            standing.context = self.embed.context
             self.intake = Intake(self)
             self.intake.start()
             return
-        self.engine = Engine(partial(load_chat, self.model), self._tell)
+        progress = partial(setattr, standing, "progress")
+        load = partial(load_chat, model, self.settings, progress=progress)
+        self.engine = Engine(load, self._tell)
         self.engine.start()
         self.asker = Asker(self.engine.runtime)
-        self.leases.context = self.engine.runtime.context
+        standing.context = self.engine.runtime.context
+
+    def _consume_no_more(self) -> None:
+        if self._stop_consuming is not None:
+            self._stop_consuming(self._consumes_not.set)
 
     def _tell(self, told: Told) -> None:
         by_name: dict[str, list[Event]] = {}
@@ -206,10 +256,15 @@ class ModelProcess:
             publish_ticket(self._celery, self.model.queue, claim.job_id)
             log.info("job %s given back", claim.job_id)
 
-    def _hear_cancellations(self) -> None:
+    def _hear(self) -> None:
         inbox = self._dispatcher.subscribe(self.ledger.keys.control(self.model.queue))
         while not self.draining.is_set():
-            # What passes unheard is heard from the next renewal or token.
+            # A cancellation that passes unheard is heard of from the next renewal or token, and
+            # whoever wants this process to rest says it again.
             message = inbox.take(1.0)
-            if message is not None and message is not MISSED:
+            if message is None or message is MISSED:
+                continue
+            if not message.startswith(DRAIN):
                 self.leases.cancel(message.decode())
+            elif message.removeprefix(DRAIN) == self.leases.node.encode():
+                self.rest()

@@ -18,6 +18,7 @@ from tasks.errors import InvalidJob
 from tasks.jobs import ChatJob, EmbedJob
 from tasks.questions import QUESTION_TTL_MS, TokenizeChat
 from worker import tokens
+from worker.engine.view import SlotView
 from worker.handlers import translate
 from worker.process import ModelProcess, current
 
@@ -34,16 +35,62 @@ def tokenize(_state: Any, question: str) -> dict[str, Any]:
     return _answer(question, _tokens)
 
 
+@inspect_command(name="models")
+def models(_state: Any) -> dict[str, Any]:
+    """The model of this worker, and how it is doing: what its last report says."""
+    process = current.find()
+    report = process.leases.standing.told if process else None
+    if process is None or report is None:
+        return {}
+    return {
+        "name": process.model.name,
+        "kind": process.model.kind,
+        "state": report.state,
+        "reason": report.reason,
+        "progress": round(report.progress, 3),
+        "device": report.device,
+        "slots": report.slots,
+        "busy": report.busy,
+        "context": report.context,
+        "memory_bytes": report.memory_bytes,
+        "since": report.since_ms / 1000,
+        "fleet_node": report.fleet_node,
+        "pid": report.pid,
+    }
+
+
 @inspect_command(name="slots")
 def slots(_state: Any) -> dict[str, Any]:
-    """The jobs that this worker holds, by slot where the model batches."""
+    """What each slot does and holds; of an embedding model, which has none, the jobs in hand."""
     process = current.find()
     if process is None:
         return {}
     if process.model.kind == "embed":
         return {"jobs": [reply.claim.job_id for reply in process.leases.held()]}
-    busy = process.engine.busy_slots.items()
-    return {str(slot): job_of(name) for slot, name in busy}
+    return {str(each.slot): _slot(each) for each in process.engine.slots()}
+
+
+@inspect_command(name="drain")
+def drain(_state: Any) -> dict[str, Any]:
+    """Take nothing more and finish what runs; how many jobs that are."""
+    process = current.find()
+    if process is None:
+        return {}
+    process.rest()
+    return {"state": "draining", "busy": len(process.leases.held())}
+
+
+def _slot(slot: SlotView) -> dict[str, Any]:
+    if slot.request is None:
+        return {"state": "idle", "position": slot.held}
+    return {
+        "state": "generating" if slot.generating else "prompt",
+        "job": job_of(slot.request),
+        "prompt_tokens": slot.prompt,
+        "cached_tokens": slot.cached,
+        "generated_tokens": slot.generated,
+        "position": slot.held,
+    }
 
 
 def _check(process: ModelProcess, body: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.images.reading import Images
 from app.openai import answers
 from app.openai.answers import given_or
 from app.openai.asked import Asked
@@ -9,7 +10,7 @@ from app.openai.body import decode
 from app.openai.chat_fields import ChatBody
 from app.openai.errors import BadRequest, Unsupported
 from app.openai.forms import check_endings, form_of
-from app.openai.messages import messages_of
+from app.openai.messages import DATA_URLS_ONLY, messages_of
 from app.openai.models import chat_model
 from app.openai.request_fields import deadline_at
 from app.openai.tools import Toolbox, toolbox_of
@@ -24,7 +25,13 @@ class ChatRequest(Asked, frozen=True, kw_only=True):
 
 
 def parse_chat(
-    body: bytes, *, catalog: Catalog, job_id: str, owner: str, created_at: float
+    body: bytes,
+    *,
+    catalog: Catalog,
+    job_id: str,
+    owner: str,
+    created_at: float,
+    images: Images = DATA_URLS_ONLY,
 ) -> ChatRequest:
     """The job that ``body`` asks for; ``BadRequest`` or ``UnknownModel`` if it is none."""
     asked = decode(body, ChatBody)
@@ -34,7 +41,7 @@ def parse_chat(
     job = ChatJob(
         id=job_id,
         model=model.name,
-        messages=messages_of(asked.messages, model),
+        messages=messages_of(asked.messages, model, images),
         owner=owner,
         created_at=created_at,
         sampling=answers.sampling(asked),

@@ -1,15 +1,22 @@
-"""A conversation as clients send it to the messages of a job: roles, parts, calls and answers."""
+"""A conversation as clients send it to the messages of a job: roles, parts, calls and answers.
+
+Images are read last, when nothing else is wrong with the conversation.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
+from app.images.reading import Images
+from app.images.refusal import ImageRefused
+from app.openai.contents import Content, Part, Shown, Speaker, content_of
 from app.openai.errors import BadRequest, Unsupported
 from app.openai.tools import ToolCallList, calls_of
-from tasks.jobs import Message, ToolCall
+from tasks.jobs import Image, Message, ToolCall
 from tasks.model import Model
 
 MAX_MESSAGES = 2_048
@@ -22,19 +29,15 @@ _ROLES = {
     "assistant": "assistant",
     "tool": "tool",
 }
-_UNSERVED_PARTS = {"image_url": "vision", "input_audio": "hearing", "file": "file reading"}
 
+Read = Callable[[Shown], bytes]
 
-class Part(msgspec.Struct):
-    """A piece of a message's content; parts of other types than text carry other fields."""
-
-    type: str
-    text: str | None = None
-    refusal: str | None = None
+DATA_URLS_ONLY = Images()
+"""Images as they are read where no settings say otherwise."""
 
 
 class Turn(msgspec.Struct):
-    """A message as sent: its content a string, or parts."""
+    """A message as sent: its content a string, or parts; ``image_urls`` are ours, a shorthand."""
 
     role: str
     content: str | list[Part] | None = None
@@ -42,14 +45,20 @@ class Turn(msgspec.Struct):
     tool_calls: ToolCallList | None = None
     tool_call_id: str | None = None
     function_call: Any = None
+    image_urls: Any = None
 
 
-def messages_of(turns: Sequence[Turn], model: Model) -> tuple[Message, ...]:
+def messages_of(
+    turns: Sequence[Turn], model: Model, images: Images = DATA_URLS_ONLY
+) -> tuple[Message, ...]:
     """The conversation's turns, in order; a refusal names the turn and the part at fault."""
-    return tuple(_message(turn, f"messages[{i}]", model) for i, turn in enumerate(turns))
+    told = [_message(turn, f"messages[{i}]", model) for i, turn in enumerate(turns)]
+    _check_count([shown for _, content in told for shown in content.images], images)
+    read = _reader(images)
+    return tuple(_with_images(message, content.images, read) for message, content in told)
 
 
-def _message(turn: Turn, where: str, model: Model) -> Message:
+def _message(turn: Turn, where: str, model: Model) -> tuple[Message, Content]:
     role = _ROLES.get(turn.role)
     if role is None:
         raise BadRequest(
@@ -63,8 +72,10 @@ def _message(turn: Turn, where: str, model: Model) -> Message:
         )
     calls = _calls(turn, where)
     # Beside calls, no content is content enough.
-    content = "" if calls and not turn.content else _text(turn, f"{where}.content", model)
-    return Message(role, content, turn.name, calls, _answered(turn, where))
+    said = "" if calls and not turn.content else turn.content
+    content = content_of(said, turn.image_urls, Speaker(turn.role, where, model))
+    message = Message(role, content.text, turn.name, calls, _answered(turn, where))
+    return message, content
 
 
 def _calls(turn: Turn, where: str) -> tuple[ToolCall, ...]:
@@ -92,36 +103,36 @@ def _answered(turn: Turn, where: str) -> str | None:
     return turn.tool_call_id
 
 
-def _text(turn: Turn, where: str, model: Model) -> str:
-    content = turn.content
-    if isinstance(content, str):
-        return content
-    if not content:
+def _check_count(shown: Sequence[Shown], images: Images) -> None:
+    """The limit is the request's, whichever messages its images are in."""
+    most = images.limits.count
+    if len(shown) > most:
         raise BadRequest(
-            f"'{where}' must be a string, or an array with at least one part of type text.",
-            param=where,
-            code="invalid_value" if content == [] else "missing_required_parameter",
+            f"'{shown[most].param}': a request may have at most {most} images, and this one has "
+            f"{len(shown)}: send fewer.",
+            param=shown[most].param,
+            code="too_many_images",
         )
-    # As llama-server and vLLM join them.
-    return "\n".join(_part(part, f"{where}[{k}]", turn, model) for k, part in enumerate(content))
 
 
-def _part(part: Part, where: str, turn: Turn, model: Model) -> str:
-    if part.type == "text":
-        text = part.text
-    elif part.type == "refusal" and turn.role == "assistant":
-        text = part.refusal
-    elif sense := _UNSERVED_PARTS.get(part.type):
-        raise Unsupported(
-            f"'{where}': the model {model.name!r} has no {sense} here; send parts of type text.",
-            param=where,
-        )
-    else:
-        raise BadRequest(f"'{where}.type' must be text.", param=f"{where}.type")
-    if text is None:
-        raise BadRequest(
-            f"'{where}.{part.type}' is missing: it is required.",
-            param=f"{where}.{part.type}",
-            code="missing_required_parameter",
-        )
-    return text
+def _with_images(message: Message, shown: Sequence[Shown], read: Read) -> Message:
+    if not shown:
+        return message
+    return replace(message, images=tuple(Image(one.at, read(one)) for one in shown))
+
+
+def _reader(images: Images) -> Read:
+    """Reads each image once, though a conversation may show it again."""
+    known: dict[str, bytes] = {}
+
+    def read(shown: Shown) -> bytes:
+        if shown.url not in known:
+            try:
+                known[shown.url] = images.read(shown.url)
+            except ImageRefused as refusal:
+                raise BadRequest(
+                    f"'{shown.param}': {refusal.reason}.", param=shown.param, code=refusal.code
+                ) from None
+        return known[shown.url]
+
+    return read

@@ -59,6 +59,7 @@ def render_model(model: Model, state: str | None) -> dict[str, Any]:
         "aliases": list(model.aliases),
         "context": model.context,
         "slots": model.slots,
+        "vision": model.sees,
         "state": state,
     }
 

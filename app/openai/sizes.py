@@ -1,7 +1,8 @@
 """How large texts are, and how many tokens they can be at most, without a tokenizer.
 
 A token covers at least one byte, so a text has at most as many tokens as bytes, plus what a chat
-template puts around the conversation and around each message, or the model at a prompt's start.
+template puts around the conversation and around each message, or the model at a prompt's start. How
+many an image takes, its model's worker alone knows.
 """
 
 from __future__ import annotations

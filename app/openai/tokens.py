@@ -7,11 +7,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from app.images.reading import Images
 from app.openai.answers import given_or
 from app.openai.body import decode
 from app.openai.errors import BadRequest
 from app.openai.fields import ModelName, TokenId
-from app.openai.messages import MAX_MESSAGES, Turn, messages_of
+from app.openai.messages import DATA_URLS_ONLY, MAX_MESSAGES, Turn, messages_of
 from app.openai.models import chat_model, only_chat_model
 from app.openai.sizes import conversation_bytes, utf8_bytes
 from app.openai.tools import ToolList, toolbox_of
@@ -62,13 +63,18 @@ class DetokenizeRequest(msgspec.Struct, frozen=True):
     question: Detokenize
 
 
-def parse_tokenize(body: bytes, *, catalog: Catalog) -> TokenizeRequest:
+def parse_tokenize(
+    body: bytes, *, catalog: Catalog, images: Images = DATA_URLS_ONLY
+) -> TokenizeRequest:
     """The question that ``body`` asks; ``BadRequest`` or ``UnknownModel`` if it is none."""
     asked = decode(body, TokenizeBody)
     model = _model(catalog, asked.model)
     _check_one_given(asked)
     if asked.messages is not None:
-        return TokenizeRequest(model, _chat(asked, asked.messages, catalog, model), counted=True)
+        messages = messages_of(asked.messages, chat_model(catalog, model.name), images)
+        _check_size(conversation_bytes(messages), "messages")
+        question = TokenizeChat(messages, toolbox_of(asked.tools, None).tools)
+        return TokenizeRequest(model, question, counted=True)
     if asked.tools:
         raise BadRequest("'tools' need 'messages': only a chat has them.", param="tools")
     if asked.with_pieces and model.kind == "embed":
@@ -82,8 +88,8 @@ def parse_tokenize(body: bytes, *, catalog: Catalog) -> TokenizeRequest:
     assert text is not None
     _check_size(utf8_bytes(text), "prompt" if counted else "content")
     # As in llama-server, markup in a text is read as control tokens unless that is refused.
-    question = TokenizeText(text, _adds_special(asked, model), asked.parse_special is not False)
-    return TokenizeRequest(model, question, bool(asked.with_pieces), counted)
+    of_text = TokenizeText(text, _adds_special(asked, model), asked.parse_special is not False)
+    return TokenizeRequest(model, of_text, bool(asked.with_pieces), counted)
 
 
 def parse_detokenize(body: bytes, *, catalog: Catalog) -> DetokenizeRequest:
@@ -132,12 +138,6 @@ def _adds_special(asked: TokenizeBody, model: Model) -> bool:
             param=field,
         )
     return given_or(wanted, default)
-
-
-def _chat(asked: TokenizeBody, turns: list[Turn], catalog: Catalog, model: Model) -> TokenizeChat:
-    messages = messages_of(turns, chat_model(catalog, model.name))
-    _check_size(conversation_bytes(messages), "messages")
-    return TokenizeChat(messages, toolbox_of(asked.tools, None).tools)
 
 
 def _check_size(size: int, param: str) -> None:

@@ -7,8 +7,9 @@ import redis
 from flask import Blueprint, Response
 
 from app.drain import drain
-from app.readiness import states
+from app.readiness import readiness
 from app.services import services
+from tasks.model_state import ModelStatus
 
 routes = Blueprint("health", __name__)
 
@@ -21,21 +22,27 @@ def health() -> Response:
 
 @routes.get("/ready")
 def ready() -> Response:
-    """200 when Redis answers, every model has a worker that serves, and this process stays."""
+    """200 when Redis answers, every model that is due is served, and this process stays."""
     gateway = services().gateway
     if drain.begun:
         return _json({"status": "draining", "models": {}, "keeper": "unknown"}, 503)
     try:
-        models = {
-            name: {"state": state, "reason": reason}
-            for name, (state, reason) in states(gateway.roster, gateway.catalog).items()
-        }
+        models = readiness(gateway)
         keeper = "ready" if gateway.roster.keeper() else "missing"
     except redis.RedisError:
         return _json({"status": "queue_unavailable", "models": {}, "keeper": "unknown"}, 503)
-    is_ready = all(entry["state"] == "ready" for entry in models.values())
-    body = {"status": "ok" if is_ready else "loading", "models": models, "keeper": keeper}
+    is_ready = all(model.is_fine for model in models.values())
+    body = {
+        "status": "ok" if is_ready else "loading",
+        "models": {name: _entry(model.status) for name, model in models.items()},
+        "keeper": keeper,
+    }
     return _json(body, 200 if is_ready else 503)
+
+
+def _entry(status: ModelStatus) -> dict[str, object]:
+    entry: dict[str, object] = {"state": status.state, "reason": status.reason or None}
+    return entry | ({"progress": status.progress} if status.state == "loading" else {})
 
 
 def _json(body: object, status: int) -> Response:

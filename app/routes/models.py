@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import redis
 from flask import Blueprint, Response
 
 from app.openai.models import render_model
-from app.readiness import state_of
+from app.readiness import readiness
 from app.services import services
 from tasks.model import Model
 
@@ -18,13 +20,8 @@ routes = Blueprint("models", __name__)
 def list_models() -> Response:
     """Every model of the catalog."""
     models = list(services().gateway.catalog)
-    try:
-        states = [_state(model) for model in models]
-    except redis.RedisError:
-        # The list is the catalog's; only what the models are doing is Redis's. It is asked for
-        # once: with Redis frozen each further model would take as long as the first.
-        states = [None] * len(models)
-    data = [render_model(*each) for each in zip(models, states, strict=True)]
+    states = _states(models)
+    data = [render_model(model, states.get(model.name)) for model in models]
     return _json({"object": "list", "data": data})
 
 
@@ -32,14 +29,16 @@ def list_models() -> Response:
 def get_model(name: str) -> Response:
     """One model, by name or alias."""
     model = services().gateway.catalog.find(name)
+    return _json(render_model(model, _states([model]).get(model.name)))
+
+
+def _states(models: Sequence[Model]) -> dict[str, str]:
     try:
-        return _json(render_model(model, _state(model)))
+        found = readiness(services().gateway, models)
     except redis.RedisError:
-        return _json(render_model(model, None))
-
-
-def _state(model: Model) -> str | None:
-    return state_of(services().gateway.roster, model)[0]
+        # What there is says the catalog; only what the models are doing is Redis's to say.
+        return {}
+    return {name: each.status.state for name, each in found.items()}
 
 
 def _json(body: object) -> Response:

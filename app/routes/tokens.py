@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, g
 
 from app.body import read_body
+from app.images.configured import images_of
 from app.openai.tokens import parse_detokenize, parse_tokenize, text_body, tokens_body
 from app.services import services
 from tasks.questions import Text, Tokens
@@ -15,7 +16,8 @@ routes = Blueprint("tokens", __name__)
 @routes.post("/tokenize")
 def tokenize() -> Response:
     """The token ids of a text or of a conversation."""
-    asked = parse_tokenize(read_body(), catalog=services().gateway.catalog)
+    images = images_of(services().settings)
+    asked = parse_tokenize(read_body(), catalog=services().gateway.catalog, images=images)
     answer = services().ask(asked.model, g.job_id, asked.question)
     assert isinstance(answer, Tokens)
     return Response(tokens_body(asked, answer), mimetype="application/json")

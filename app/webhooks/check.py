@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from app.openai.errors import BadRequest, Unsupported
-from app.webhooks.address import AllowedHosts, Forbidden, check_literal, parse_url
+from app.outbound.address import AllowedHosts, Forbidden, check_literal, parse_url
 
 PARAM = "webhook_url"
+WEBHOOK_HOSTS = "MILLRACE_WEBHOOK_HOSTS"
+"""The setting that names the private hosts which webhooks may go to."""
 
 
 def check_webhook_url(url: str, *, signs: bool, allowed: AllowedHosts) -> None:

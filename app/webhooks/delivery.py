@@ -9,9 +9,9 @@ from typing import Literal
 
 import httpcore2
 
-from app.webhooks.address import AllowedHosts, Forbidden, Target, parse_url, resolve
+from app.outbound.address import AllowedHosts, Forbidden, Target, parse_url, resolve
+from app.outbound.pinned import CONNECT_S, Deadline, PinnedBackend
 from app.webhooks.events import JobEvent
-from app.webhooks.pinned import CONNECT_S, Deadline, PinnedBackend
 from app.webhooks.signing import signed_headers
 
 # Standard Webhooks: a receiver should answer within 15 s, and work afterwards.

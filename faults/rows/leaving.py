@@ -102,11 +102,14 @@ def length(yard: Yard, job_id: str) -> int:
 
 
 def slots(yard: Yard, celery: Celery, model: str) -> object:
-    """The slots that the model's worker says are taken; None when it says nothing."""
+    """The slots that the model's worker says are not idle; None when it says nothing."""
     reports = Roster(yard.redis, yard.settings).workers(yard.queue(model)).values()
     node = next((report.node for report in reports if report.state == "ready"), "")
     answers = celery.control.broadcast("slots", destination=[node], reply=True, timeout=5, limit=1)
-    return next((answer[node] for answer in answers or () if node in answer), None)
+    told = next((answer[node] for answer in answers or () if node in answer), None)
+    if not isinstance(told, dict):
+        return None
+    return {slot: each for slot, each in told.items() if each["state"] != "idle"}
 
 
 ROWS = (

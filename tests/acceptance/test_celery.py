@@ -32,7 +32,8 @@ def test_inspect_answers_while_generating_and_shows_no_prompt(stack: Stack) -> N
     caller = Caller(stack, model="slow", stream=True, messages=[message])
     wait_for(lambda: busy(stack) == 1, 5)
     answers = {
-        name: inspect(stack, name) for name in ("ping", "active", "active_queues", "stats", "slots")
+        name: inspect(stack, name)
+        for name in ("ping", "active", "active_queues", "stats", "slots", "models")
     }
     assert busy(stack) == 1, "the job was over before the last command"
     caller.leave()
@@ -46,7 +47,14 @@ def test_inspect_answers_while_generating_and_shows_no_prompt(stack: Stack) -> N
     assert len(active["args"]) == 1
     assert [q["name"] for q in answers["active_queues"][0][slow]] == ["chat.slow"]
     assert answers["stats"][0][slow]["pool"]["max-concurrency"] == 4
-    assert len(answers["slots"][0][slow]) == 1
+    slots = answers["slots"][0][slow]
+    assert set(slots) == {"0", "1", "2", "3"}
+    [busy_one] = [slot for slot in slots.values() if slot["state"] != "idle"]
+    assert busy_one["job"]
+    assert busy_one["position"] >= busy_one["prompt_tokens"] > 300
+    [told] = [answers["models"][0][node] for node in answers["models"][0] if node == slow]
+    assert (told["name"], told["state"], told["kind"]) == ("slow", "ready", "chat")
+    assert answers["models"][0][nodes["keeper"]] == {}
     assert answers["slots"][0][nodes["keeper"]] == {}
     assert all(secret not in text for _, text in answers.values())
 

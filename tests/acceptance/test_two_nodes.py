@@ -89,6 +89,7 @@ class Host:
                 "MILLRACE_DATA_DIR": str(data),
                 "MILLRACE_MODELS_FILE": str(models),
             },
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
 
@@ -146,13 +147,19 @@ def place(tmp_path: Path) -> Iterator[Place]:
             host.make()
         redis = [str(find_binary()), "--port", str(port), "--bind", "0.0.0.0"]
         processes.append(
-            subprocess.Popen([*redis, "--protected-mode", "no", "--save", ""], cwd=tmp_path)
+            subprocess.Popen(
+                [*redis, "--protected-mode", "no", "--save", ""],
+                cwd=tmp_path,
+                stdout=subprocess.DEVNULL,
+            )
         )
         processes.append(
             subprocess.Popen(
                 [*keeper, "-Q", "keeper", "-n", f"keeper{base}@%h", "-P", "threads", "-c", "2"],
                 cwd=ROOT,
                 env=here,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
         )
         for host in hosts:

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from app.calling import Caller
-from app.webhooks.address import AllowedHosts
+from app.outbound.address import AllowedHosts
+from app.webhooks.check import WEBHOOK_HOSTS
 from app.webhooks.signing import key_of
 from tasks.jobs import ChatJob, Message, new_id
 from tasks.ledger import Ledger
@@ -59,7 +60,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def caller(records: Records, upkeep: Upkeep) -> Caller:
     """The keeper's caller, which may call this machine."""
-    return Caller(records, upkeep, KEY, AllowedHosts.parse("127.0.0.1"))
+    return Caller(records, upkeep, KEY, AllowedHosts.parse(WEBHOOK_HOSTS, "127.0.0.1"))
 
 
 def cancelled_job(ledger: Ledger, settings: QueueSettings, url: str) -> str:
@@ -127,6 +128,6 @@ def test_a_place_that_is_not_allowed_is_not_called(
 ) -> None:
     """Allowed when the job was accepted, and not any more."""
     job_id = cancelled_job(ledger, settings, receiver.url)
-    Caller(records, upkeep, KEY, AllowedHosts.parse("")).call(job_id)
+    Caller(records, upkeep, KEY, AllowedHosts.parse(WEBHOOK_HOSTS, "")).call(job_id)
     assert receiver.bodies == []
     assert ledger.redis.zcard(ledger.keys.webhooks) == 0

@@ -13,6 +13,7 @@ from tasks.ledger import Ledger
 from tasks.records import Records
 from tasks.settings import QueueSettings
 from tasks.upkeep import Upkeep
+from tests.console.fleets import Fleets
 from tests.console.lives import Lives
 
 Millrace = Callable[..., Result]
@@ -24,6 +25,12 @@ def lives(ledger: Ledger, records: Records, upkeep: Upkeep) -> Iterator[Lives]:
     lives = Lives(ledger, records, upkeep)
     yield lives
     ledger.redis.delete(lives.queue)
+
+
+@pytest.fixture
+def fleets(ledger: Ledger) -> Fleets:
+    """What nodes and workers say."""
+    return Fleets(ledger.redis, ledger.settings)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from console.queue_views import Outage, queues_view
+from console.outage import Outage
+from console.queue_views import queues_view
 from console.snapshot import Queue, Snapshot, Worker
 from tasks import hosts
 from tasks.jobs import Priority

@@ -21,6 +21,16 @@ COMMANDS = [
     ["queues", "--json"],
     ["queues", "--watch"],
     ["queues", "--watch", "--json"],
+    ["models"],
+    ["models", "--json"],
+    ["models", "--watch"],
+    ["models", "show", "x"],
+    ["models", "load", "x"],
+    ["models", "unload", "x"],
+    ["models", "pull", "x"],
+    ["models", "add", "x", "--source", "echo:"],
+    ["nodes"],
+    ["nodes", "--watch", "--json"],
 ]
 
 

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import select
-import signal
-import struct
-import subprocess
 import sys
-import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +13,7 @@ import pytest
 from tasks.connection import connect
 from tests.conftest import RedisServer
 from tests.console.conftest import write_catalog
+from tests.console.terminal import Terminal
 
 # Behind an "&" Ctrl-C is ignored from the start, and these tests are about what it does.
 HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
@@ -27,55 +21,27 @@ MILLRACE = (sys.executable, "-c", f"{HEARING}; from runner.cli import main; main
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Watch:
-    """A running ``millrace queues --watch`` and everything that it has printed."""
-
-    def __init__(self, folder: Path, url: str, *options: str, terminal: bool) -> None:
-        self.seen = ""
-        write_catalog(folder, "never-asked")
-        self._end, theirs = os.openpty() if terminal else os.pipe()
-        if terminal:
-            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
-        named = {"MILLRACE_QUEUE_URL": url, "MILLRACE_KEY_PREFIX": "millrace", "TERM": "xterm"}
-        self.process = subprocess.Popen(
-            [*MILLRACE, "queues", "--watch", "--interval", "0.1", *options],
-            cwd=folder,
-            env={**os.environ, **named, "PYTHONPATH": str(ROOT)},
-            stdout=theirs,
-            stderr=theirs,
-        )
-        os.close(theirs)
-
-    def wait_for(self, text: str, timeout_s: float = 20.0) -> None:
-        """Read until ``text`` is printed, anew; what was read is forgotten then."""
-        give_up_at = time.monotonic() + timeout_s
-        while text not in self.seen:
-            assert time.monotonic() < give_up_at, f"no {text!r} in {self.seen[-2000:]!r}"
-            if select.select([self._end], [], [], 0.1)[0]:
-                self.seen += os.read(self._end, 65_536).decode()
-        self.seen = self.seen.partition(text)[2]
-
-    def interrupt(self) -> int:
-        """Ctrl-C; the exit status."""
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=10)
-
-    def close(self) -> None:
-        """Whatever happened."""
-        self.process.kill()
-        self.process.wait()
-        os.close(self._end)
+def started(folder: Path, url: str, *options: str, terminal: bool) -> Terminal:
+    """A running ``millrace queues --watch``."""
+    write_catalog(folder, "never-asked")
+    named = {"MILLRACE_QUEUE_URL": url, "MILLRACE_KEY_PREFIX": "millrace"}
+    return Terminal(
+        [*MILLRACE, "queues", "--watch", "--interval", "0.1", *options],
+        cwd=folder,
+        env={**os.environ, **named, "PYTHONPATH": str(ROOT)},
+        width=120 if terminal else None,
+    )
 
 
 @pytest.fixture
-def watched(mortal_redis: RedisServer, tmp_path: Path) -> Iterator[Watch]:
+def watched(mortal_redis: RedisServer, tmp_path: Path) -> Iterator[Terminal]:
     """The live view, on a terminal."""
-    watch = Watch(tmp_path, mortal_redis.url, terminal=True)
+    watch = started(tmp_path, mortal_redis.url, terminal=True)
     yield watch
     watch.close()
 
 
-def test_the_live_view_follows_what_changes(watched: Watch, mortal_redis: RedisServer) -> None:
+def test_the_live_view_follows_what_changes(watched: Terminal, mortal_redis: RedisServer) -> None:
     """In its place, and Ctrl-C ends it with status 0 and the cursor back."""
     watched.wait_for("chat.never-asked")
     client = connect(mortal_redis.url)
@@ -89,7 +55,7 @@ def test_the_live_view_follows_what_changes(watched: Watch, mortal_redis: RedisS
     watched.wait_for("\x1b[?25h")
 
 
-def test_the_live_view_survives_redis(watched: Watch, mortal_redis: RedisServer) -> None:
+def test_the_live_view_survives_redis(watched: Terminal, mortal_redis: RedisServer) -> None:
     """It says how old its figures are, and goes on with new ones."""
     watched.wait_for("chat.never-asked")
     mortal_redis.kill()
@@ -105,7 +71,7 @@ def test_a_watch_in_a_pipe_prints_again_and_again(
     mortal_redis: RedisServer, tmp_path: Path
 ) -> None:
     """Without a control sequence."""
-    watch = Watch(tmp_path, mortal_redis.url, terminal=False)
+    watch = started(tmp_path, mortal_redis.url, terminal=False)
     try:
         for _ in range(3):
             watch.wait_for("chat.never-asked")
@@ -119,14 +85,14 @@ def test_a_watch_in_a_pipe_prints_again_and_again(
 
 def test_a_watch_as_json_is_an_object_a_line(mortal_redis: RedisServer, tmp_path: Path) -> None:
     """While Redis answers."""
-    watch = Watch(tmp_path, mortal_redis.url, "--json", terminal=False)
+    watch = started(tmp_path, mortal_redis.url, "--json", terminal=False)
     try:
         watch.wait_for("\n")
         for _ in range(2):
             watch.wait_for("{")
             watch.seen = "{" + watch.seen
             while "\n" not in watch.seen:
-                watch.seen += os.read(watch._end, 65_536).decode()
+                watch.seen += watch.read()
             line, _, watch.seen = watch.seen.partition("\n")
             assert json.loads(line)["queues"][0]["queue"] == "chat.never-asked"
         mortal_redis.kill()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from console.wording import clean, moment, one_line, span
+from console.wording import clean, moment, one_line, size, span
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,21 @@ def test_clean_text_keeps_what_can_be_read() -> None:
     assert clean("Grüße, 世界 🙂\n\t") == "Grüße, 世界 🙂\n\t"
     assert clean("\x1b]0;x\x07\x9b\x7f\u202e") == "\\x1b]0;x\\x07\\x9b\\x7f\\u202e"
     assert one_line(" a\n b\r") == "a b\\r"
+
+
+@pytest.mark.parametrize(
+    ("number_bytes", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (10_189, "10 KiB"),
+        (1_048_570, "1.0 MiB"),
+        (1_288_490_189, "1.2 GiB"),
+        (25_769_803_776, "24 GiB"),
+        (2**52, "4096.0 TiB"),
+    ],
+)
+def test_a_size_is_in_its_largest_unit(number_bytes: int, text: str) -> None:
+    """What rounds to 1024 of one unit is one of the next."""
+    assert size(number_bytes) == text

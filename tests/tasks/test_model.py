@@ -15,6 +15,8 @@ SOUND = Model(name="m", kind="chat", source="path:m.gguf")
     [
         ({"name": "no spaces"}, "is no model name"),
         ({"aliases": ("",)}, "is no model name"),
+        ({"aliases": ("m",)}, "must be another"),
+        ({"aliases": ("x", "x")}, "must be another"),
         ({"slots": 0}, "slots must be 1 to 256, not 0"),
         ({"slots": 257}, "slots must be 1 to 256, not 257"),
         ({"context": 15}, "context must be 16"),

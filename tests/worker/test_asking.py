@@ -9,11 +9,13 @@ import pytest
 from tasks.errors import ContextLengthExceeded, InvalidJob
 from tasks.events import Event, Finished, Started, Token
 from tasks.jobs import ChatJob, CompletionJob, Form, Message, Sampling
+from tests.worker.runtimes.drawings import message, noise
 from worker.asking import Asker, resume_from
 from worker.engine import Resume
 from worker.runtimes.echo import EchoChat
 
 ECHO = EchoChat(slots=2, context=64)
+SEEING = EchoChat(slots=2, context=64, sees=True)
 
 
 @pytest.fixture
@@ -81,6 +83,7 @@ def test_the_echo_of_token_ids_is_their_text(asker: Asker) -> None:
     ("job", "param"),
     [
         (_completion(tokens=((1,), (1 << 30,))), "prompt[1]"),
+        (_completion(tokens=((1, -1),)), "prompt[0]"),
         (_completion(texts=("",)), "prompt"),
         (_completion(texts=("long " * 60,)), "prompt"),
         (_completion(texts=("x",), max_tokens=64), "max_tokens"),
@@ -96,3 +99,40 @@ def test_what_the_model_cannot_do_names_its_field(
     with pytest.raises((InvalidJob, ContextLengthExceeded)) as caught:
         asker.check(job)
     assert caught.value.param == param
+
+
+def _shown(text: str, *files: bytes) -> ChatJob:
+    return ChatJob(id="1", model="m", messages=(message(text, *files),))
+
+
+def test_a_request_brings_its_pictures() -> None:
+    """Each once, with its positions in the prompt; a text's request has none."""
+    request = Asker(SEEING).request(_shown("@ and @", noise(1), noise(1)), [])
+    positions = [token for token in request.prompts[0] if token < 0]
+    assert len(positions) == 2 * len(set(positions))
+    assert len(request.pictures) == 1
+    assert Asker(SEEING).request(_chat(), []).pictures == ()
+
+
+def test_images_for_a_model_that_cannot_see_are_refused(asker: Asker) -> None:
+    """Whether the job is checked, asked, or its tokens counted."""
+    job = _shown("@", noise(1))
+    for ask in (asker.check, asker.conversation, lambda job: asker.request(job, [])):
+        with pytest.raises(InvalidJob, match="cannot see") as caught:
+            ask(job)
+        assert caught.value.param == "messages"
+
+
+def test_images_that_do_not_fit_are_counted() -> None:
+    """The refusal says how much of the prompt they take."""
+    job = _shown("@@@@", *map(noise, range(4)))
+    with pytest.raises(ContextLengthExceeded, match="64 of them for the images") as caught:
+        Asker(SEEING).check(job)
+    assert caught.value.param == "messages"
+
+
+def test_positions_of_images_are_counted_and_not_told() -> None:
+    """A count of tokens has them, as -1."""
+    tokens = Asker(SEEING).conversation(_shown("a@", noise(1)))
+    assert tokens.count(-1) == 16
+    assert min(tokens) == -1

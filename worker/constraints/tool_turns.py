@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from tasks.jobs import Message, Tool, ToolChoice
+from tasks.jobs import Image, Message, Tool, ToolChoice
 from worker.constraints.tool_syntax import GENERIC
 
 _EXPLANATION = """\
@@ -39,10 +39,12 @@ def introduce(
     if not tools or choice == "none":
         return tuple(turns)
     told = _explanation(tools, choice, name=name, several=several)
+    images: tuple[Image, ...] = ()
     if turns and turns[0].role == "system":
         first = turns.pop(0)
         told = f"{first.content}\n\n{told}" if first.content else told
-    return (Message("system", told), *turns)
+        images = first.images
+    return (Message("system", told, images=images), *turns)
 
 
 def _explanation(
@@ -72,20 +74,32 @@ def _description(tool: Tool) -> str:
 
 def _plain(messages: Sequence[Message]) -> Iterator[Message]:
     """Turns without calls; results, and a user's words after them, are one turn of the user."""
-    results: list[str] = []
+    results: list[Message] = []
     for message in messages:
         if message.role == "tool":
-            results.append(f"<tool_response>\n{message.content}\n</tool_response>")
+            around = "<tool_response>\n", "\n</tool_response>"
+            results.append(_joined([Message("", around[0]), message, Message("", around[1])], ""))
         elif message.role == "user" and results:
-            yield Message("user", "\n".join([*results, message.content]), message.name)
+            yield _joined([*results, message], "\n", message.name)
             results = []
         else:
             if results:
-                yield Message("user", "\n".join(results))
+                yield _joined(results, "\n")
                 results = []
             yield _without_calls(message)
     if results:
-        yield Message("user", "\n".join(results))
+        yield _joined(results, "\n")
+
+
+def _joined(parts: Sequence[Message], between: str, name: str | None = None) -> Message:
+    """A user's turn of several, with their images where they stood."""
+    images: list[Image] = []
+    done = 0
+    for part in parts:
+        images += [Image(done + image.at, image.data) for image in part.images]
+        done += len(part.content) + len(between)
+    content = between.join(part.content for part in parts)
+    return Message("user", content, name, images=tuple(images))
 
 
 def _without_calls(message: Message) -> Message:

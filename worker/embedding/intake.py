@@ -7,6 +7,7 @@
    ticket: Celery's part in a job is several times the work of embedding a text.
 3. The engine's lanes say the vectors of what they completed; the publisher logs those of many
    jobs in one round trip. The seat's holder lets go of what is logged.
+4. In a process that rests it claims nothing more, and leaves with the last job.
 """
 
 from __future__ import annotations
@@ -97,7 +98,11 @@ class Intake:
         while not self._process.draining.is_set():
             self._let_go()
             self._expire()
-            room = self._room()
+            resting = self._process.resting.is_set()
+            if resting and not self._held:
+                self._leave()
+                return
+            room = 0 if resting else self._room()
             if not room:
                 self._rest(FULL_S)
                 continue
@@ -143,6 +148,12 @@ class Intake:
         except redis.RedisError:
             pause_s = LATER_S
         time.sleep(pause_s)
+
+    def _leave(self) -> None:
+        """Take nothing more; what was accepted on this worker's word gets a ticket."""
+        with contextlib.suppress(redis.RedisError):
+            self._look_away()
+        self._process.pass_on()
 
     def _look_away(self) -> None:
         self._process.ledger.look_away(self._process.model.queue)

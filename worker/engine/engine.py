@@ -15,8 +15,9 @@ from worker.engine.request import Request
 from worker.engine.sequence import Sequence
 from worker.engine.slots import Slots
 from worker.engine.step import Step
+from worker.engine.view import SlotView, view
 from worker.runtimes.base import ChatRuntime
-from worker.runtimes.errors import RuntimeFault
+from worker.runtimes.errors import DecodeFailed, RuntimeFault
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +101,10 @@ class Engine:
     def busy_slots(self) -> dict[int, str]:
         """Slot to request id, of those that run."""
         return {slot: each.request.id for slot, each in list(self._slots.running.items())}
+
+    def slots(self) -> list[SlotView]:
+        """What every slot does and holds."""
+        return view(self._slots, self.runtime.slots)
 
     def _run(self) -> None:
         try:
@@ -189,11 +194,13 @@ class Engine:
         try:
             happened = step.run()
         except RuntimeFault as fault:
-            # The slots of this batch are in no known state; requests not in it go on.
-            log.warning("decode failed with %d slots in the batch: %s", len(step.fed), fault)
-            requests = {self._slots.running[slot].request.id for slot in step.fed}
+            # The slots of this batch are in no known state, unless it says which of them are;
+            # requests not in it go on.
+            slots = (fault.slots if isinstance(fault, DecodeFailed) else ()) or step.fed
+            log.warning("decode failed with %d slots in the batch: %s", len(slots), fault)
+            requests = {self._slots.running[slot].request.id for slot in slots}
             self._fail(requests, told)
-            self._slots.forget(step.fed)
+            self._slots.forget(slots)
             return
         told.extend((sequence.request.id, event) for sequence, event in happened.events)
         for sequence in happened.finished:

@@ -9,6 +9,7 @@ one token at a time (up to rounding); a wrong guess costs what computing it cost
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 NGRAM = 3
 """Tokens that must agree: two agree by accident too often to pay."""
@@ -37,4 +38,10 @@ class Lookup:
         """The tokens that followed the last ones before: at most ``most``, perhaps none."""
         if self._before is None or most <= 0:
             return ()
-        return tuple(self._tokens[self._before : self._before + most])
+        followed = self._tokens[self._before : self._before + most]
+        # A picture followed: nothing that is drawn.
+        return tuple(followed) if min(followed) >= 0 else tuple(takewhile(_is_text, followed))
+
+
+def _is_text(token: int) -> bool:
+    return token >= 0

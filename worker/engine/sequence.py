@@ -92,6 +92,7 @@ class Sequence:
             seed=request.seed + self.index,
             top_logprobs=request.top_logprobs,
             ban_end=request.ignore_eos,
+            pictures=request.pictures,
         )
         self.slot = slot
         self.cached = cached

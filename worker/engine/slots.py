@@ -28,6 +28,10 @@ class Slots:
         """How many slots nobody runs in."""
         return self._runtime.slots - len(self.running)
 
+    def held(self, slot: int) -> int:
+        """How many tokens the slot's memory holds."""
+        return len(self._held[slot])
+
     def __iter__(self) -> Iterator[Sequence]:
         """Those that run, in order of arrival."""
         return iter(list(self.running.values()))

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from tasks.errors import ModelFailed, TaskError
 from tasks.events import Finished, Token
-from worker.engine.pace import Pace, Prompt
-from worker.engine.plan import Pending, Share, plan
+from worker.engine.pace import MOST, Pace, Prompt
+from worker.engine.plan import Pending, PendingPicture, Share, plan
+from worker.engine.runs import first_run
 from worker.engine.sequence import Sequence
 from worker.engine.slots import Slots
 from worker.runtimes.base import ChatRuntime, Feed, Sampled
@@ -52,7 +53,12 @@ class Step:
 
     def _feeds(self, happened: Happened) -> list[Feed]:
         running = list(self._slots)
-        waiting = [Pending(s.slot, len(s.pending), s.generating) for s in running]
+        waiting = [
+            self._next_run(s)
+            if s.request.pictures and not s.generating
+            else Pending(s.slot, len(s.pending), s.generating)
+            for s in running
+        ]
         answers = sum(entry.generating for entry in waiting)
         prompts = [Prompt(len(s.pending), s.uncached) for s in running if not s.generating]
         feeds: list[Feed] = []
@@ -69,6 +75,13 @@ class Step:
             if feed.tokens:
                 feeds.append(feed)
         return feeds
+
+    def _next_run(self, sequence: Sequence) -> Pending:
+        """As much of a prompt with pictures as can be fed at once."""
+        run = first_run(sequence.pending, MOST)
+        if sequence.pending[0] >= 0:
+            return Pending(sequence.slot, run, False)
+        return PendingPicture(sequence.slot, run, False, self._runtime.whole_pictures)
 
     def _feed(self, sequence: Sequence, share: Share, scores_left: int) -> Feed:
         count = min(share.tokens, scores_left) if sequence.scoring else share.tokens
@@ -121,8 +134,8 @@ class Step:
                 happened.finished.append(sequence)
 
     def _measure(self, feeds: List[Feed], took_ms: float) -> None:
-        answers = sum(self._slots.running[feed.slot].generating for feed in feeds)
-        prompts = sum(
-            len(feed.tokens) for feed in feeds if not self._slots.running[feed.slot].generating
-        )
-        self._pace.measured(answers, prompts, took_ms)
+        prompts = [feed for feed in feeds if not self._slots.running[feed.slot].generating]
+        if any(feed.tokens[0] < 0 for feed in prompts):
+            return  # it may have been encoded, which says nothing of what a token costs
+        tokens = sum(len(feed.tokens) for feed in prompts)
+        self._pace.measured(len(feeds) - len(prompts), tokens, took_ms)

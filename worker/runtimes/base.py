@@ -4,8 +4,9 @@ A chat runtime has ``slots`` sequences side by side, each with a memory of the t
 fed. The engine opens a slot with a sampler, feeds it tokens, and closes it; the memory outlives
 that, and the next answer in the slot keeps what it can use of it (``keep``), or copies it from
 another (``copy``). ``decode`` advances any number of slots in one call. Token ids are the model's
-own. Nothing here is thread-safe but ``prompt``, ``tokenize``, ``piece`` and ``ends``: the
-engine's loop is the only caller of the rest.
+own, and below zero those of what is seen in pictures (``positions``). Nothing here is thread-safe
+but ``prompt``, ``pictures``, ``tokenize``, ``piece`` and ``ends``: the engine's loop is the only
+caller of the rest.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class Feed:
     and as long as it is the next guess another one after that. What was guessed wrong leaves the
     memory again. ``mask`` and ``guessed`` never come together. With ``scored`` the log
     probabilities of the tokens themselves are wanted, each after those before it.
+
+    ``tokens`` are all of text, or all positions of one piece of a picture, in order.
     """
 
     slot: int
@@ -62,6 +65,14 @@ class Scored:
     token: int
     logprob: float | None
     top: tuple[tuple[int, float], ...] = ()
+
+
+class Picture(Protocol):
+    """A picture that is ready to be fed; whoever holds it holds its pixels."""
+
+    @property
+    def digest(self) -> int:
+        """What its positions say of whose they are (``positions.picture_of``)."""
 
 
 class ChatRuntime(Protocol):
@@ -99,10 +110,25 @@ class ChatRuntime(Protocol):
     def template(self) -> str:
         """Source of the model's chat template, empty when it has none."""
 
+    @property
+    def sees(self) -> bool:
+        """Whether messages may hold images."""
+
+    @property
+    def whole_pictures(self) -> bool:
+        """Whether all positions of a picture's piece must come in one feed."""
+
     def prompt(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
         """The conversation through the model's own chat template, as token ids.
 
-        Raises ``InvalidPrompt`` when the template refuses the messages.
+        Of images only the headers are read. Raises ``InvalidPrompt`` when the template refuses
+        the messages, or where there are images and the model cannot see.
+        """
+
+    def pictures(self, messages: Sequence[Message]) -> tuple[Picture, ...]:
+        """What the images in ``messages`` show, for ``open``; each picture once.
+
+        Decoding them takes its time. Raises ``InvalidPrompt`` for what cannot be decoded.
         """
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
@@ -123,18 +149,19 @@ class ChatRuntime(Protocol):
         seed: int,
         top_logprobs: int | None = None,
         ban_end: bool = False,
+        pictures: Sequence[Picture] = (),
     ) -> None:
         """Make a closed ``slot`` ready: a sampler of its own that has seen ``history``.
 
         ``history`` are the answer's tokens so far (of an earlier attempt), for the penalties.
-        ``ban_end`` keeps the end-of-answer tokens from being drawn. Opening an open slot is a
-        ``ValueError``.
+        ``ban_end`` keeps the end-of-answer tokens from being drawn. Of ``pictures`` positions may
+        be fed. Opening an open slot is a ``ValueError``.
         """
 
     def keep(self, slot: int, tokens: int) -> int:
         """Cut the slot's memory to its first ``tokens`` tokens; how many are left.
 
-        Fewer than asked for (0) when the model's memory cannot be cut.
+        Fewer than asked for (0) when the model's memory cannot be cut, or not within a picture.
         """
 
     def copy(self, source: int, target: int, tokens: int) -> int:
@@ -147,8 +174,8 @@ class ChatRuntime(Protocol):
         """Append every feed's tokens to its slot; one ``Sampled`` per feed that asks for one.
 
         A feed with guesses gives one more for each that held, in order. Raises ``DecodeFailed``
-        when the model could not compute the batch; the slots fed are then in no known state:
-        they must be closed and their memory cut to nothing.
+        when the model could not compute the batch; the slots fed, or those that the error names,
+        are then in no known state: they must be closed and their memory cut to nothing.
         """
 
     def scored(self) -> dict[int, list[Scored]]:

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.jobs import Message, Sampling, Tool
-from worker.runtimes.base import Feed, Sampled, Scored
+from worker.runtimes import echo_pictures
+from worker.runtimes.base import Feed, Picture, Sampled, Scored
 from worker.runtimes.echo_tokens import (
     ANSWER,
     CONTENT,
@@ -35,7 +36,6 @@ from worker.runtimes.sampling import check
 
 _BATCH_TOKENS = 2048
 
-
 _SCORES = 64
 
 
@@ -44,13 +44,15 @@ class _Slot:
     history: int
     top_logprobs: int | None
     ban_end: bool
+    pictures: frozenset[int]
     reply: list[int] | None = None
     answered: int = 0
 
     def next(self, memory: list[int]) -> int:
         """The reply's token after the ones fed so far."""
         if self.reply is None:
-            self.reply, self.answered = reply(memory, self.history)
+            said, self.answered = reply(memory, self.history)
+            self.reply = echo_pictures.told(said)
         if self.answered < len(self.reply):
             return self.reply[self.answered]
         if not self.ban_end:
@@ -62,12 +64,20 @@ class EchoChat:
     """A ``ChatRuntime`` that says the last user message back, token by token.
 
     With ``tokens_per_s`` every ``decode`` takes a token's time, however many slots it advances.
+    One that ``sees`` names the pictures that were in the message, in their places.
     """
 
     def __init__(
-        self, *, slots: int, context: int, tokens_per_s: float = 0.0, guesses: int = 0
+        self,
+        *,
+        slots: int,
+        context: int,
+        tokens_per_s: float = 0.0,
+        guesses: int = 0,
+        sees: bool = False,
     ) -> None:
         self._guesses = guesses
+        self._sees = sees
         self._slots: list[_Slot | None] = [None] * slots
         self._memory: list[list[int]] = [[] for _ in range(slots)]
         self._scored: dict[int, list[Scored]] = {}
@@ -115,14 +125,29 @@ class EchoChat:
         """No template: the markup is fixed."""
         return ""
 
+    @property
+    def sees(self) -> bool:
+        """Whether messages may hold images."""
+        return self._sees
+
+    @property
+    def whole_pictures(self) -> bool:
+        """Positions of a picture may be fed one by one."""
+        return False
+
     def prompt(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:  # noqa: ARG002 (an echo calls nothing)
         """Role and content of every message between markers; at least one is needed."""
         if not messages:
             raise InvalidPrompt("There is no message to echo.")
         ids: list[int] = []
         for message in messages:
-            ids += [ROLE, *encode(message.role), CONTENT, *encode(message.content), END]
+            ids += [ROLE, *encode(message.role), CONTENT]
+            ids += [*echo_pictures.content(message, sees=self._sees), END]
         return [*ids, ANSWER]
+
+    def pictures(self, messages: Sequence[Message]) -> tuple[Picture, ...]:
+        """What the images in ``messages`` show, for ``open``; each picture once."""
+        return echo_pictures.shown(messages)
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
         """Token ids of plain text; with ``special``, markup in it becomes control tokens."""
@@ -145,12 +170,14 @@ class EchoChat:
         seed: int,  # noqa: ARG002 (nothing is left to chance)
         top_logprobs: int | None = None,
         ban_end: bool = False,
+        pictures: Sequence[Picture] = (),
     ) -> None:
         """Make a closed ``slot`` ready; ``sampling`` is checked and then ignored."""
         if self._slots[slot] is not None:
             raise ValueError(f"slot {slot} is already open")
         check(sampling)
-        self._slots[slot] = _Slot(len(history), top_logprobs, ban_end)
+        known = frozenset(picture.digest for picture in pictures)
+        self._slots[slot] = _Slot(len(history), top_logprobs, ban_end, known)
 
     def keep(self, slot: int, tokens: int) -> int:
         """Cut the slot's memory to its first ``tokens`` tokens; how many are left."""
@@ -197,6 +224,8 @@ class EchoChat:
             raise ValueError(
                 f"a slot holds 1 to {self._context} tokens, not {len(memory) + len(feed.tokens)}"
             )
+        if feed.tokens[0] < 0:
+            echo_pictures.check(feed, slot.pictures)
         certain = len(feed.tokens) - feed.guessed
         if feed.scored:
             self._scored[feed.slot] = [

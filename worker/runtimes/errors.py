@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class RuntimeFault(Exception):
     """Base of all errors of a runtime."""
@@ -16,4 +18,8 @@ class InvalidPrompt(RuntimeFault):
 
 
 class DecodeFailed(RuntimeFault):
-    """Raised when a batch could not be computed."""
+    """Raised when a batch could not be computed; with ``slots``, only what was fed to those."""
+
+    def __init__(self, message: str, slots: Collection[int] = ()) -> None:
+        super().__init__(message)
+        self.slots = slots

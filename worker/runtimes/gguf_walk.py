@@ -1,13 +1,19 @@
 """The GGUF format as a walk over a mapped file, with a bound on everything that is counted.
 
 A length is compared with what is left of the file before it is stepped over; nothing that the
-file asks for is allocated, and arrays are stepped over unread.
+file asks for is allocated, and arrays are stepped over unread, but for short ones of whole
+numbers: some models state their heads layer by layer.
 """
 
 from __future__ import annotations
 
 import mmap
 import struct
+from dataclasses import dataclass, field
+
+from worker.runtimes.gguf_types import ARRAY, SCALARS, STRING, TENSOR_TYPES, UINT32, UINT64, WHOLE
+
+_U32, _U64 = SCALARS[UINT32], SCALARS[UINT64]
 
 _MAX_KEYS = 65_536
 _MAX_TENSORS = 65_536
@@ -17,72 +23,31 @@ _MAX_KEY_BYTES = 1024
 _MAX_NAME_BYTES = 63
 _MAX_KEPT_BYTES = 4096
 """Longer values (chat templates, licences) are stepped over: none of them is reported."""
+_MAX_KEPT_ITEMS = 1024
+"""Whole numbers in an array that is kept: one for each layer."""
 _MAX_DIMS = 4
 _MAX_BYTES = 1 << 62
 
-_U32 = struct.Struct("<I")
-_I32 = struct.Struct("<i")
-_U64 = struct.Struct("<Q")
+_ALIGNMENT = "general.alignment"
 
-_STRING, _ARRAY = 8, 9
-_SCALARS = {
-    0: struct.Struct("<B"),
-    1: struct.Struct("<b"),
-    2: struct.Struct("<H"),
-    3: struct.Struct("<h"),
-    4: _U32,
-    5: _I32,
-    6: struct.Struct("<f"),
-    7: struct.Struct("<b"),
-    10: _U64,
-    11: struct.Struct("<q"),
-    12: struct.Struct("<d"),
-}
-
-TENSOR_TYPES = {
-    0: (1, 4),
-    1: (1, 2),
-    2: (32, 18),
-    3: (32, 20),
-    6: (32, 22),
-    7: (32, 24),
-    8: (32, 34),
-    9: (32, 36),
-    10: (256, 84),
-    11: (256, 110),
-    12: (256, 144),
-    13: (256, 176),
-    14: (256, 210),
-    15: (256, 292),
-    16: (256, 66),
-    17: (256, 74),
-    18: (256, 98),
-    19: (256, 50),
-    20: (32, 18),
-    21: (256, 110),
-    22: (256, 82),
-    23: (256, 136),
-    24: (1, 1),
-    25: (1, 2),
-    26: (1, 4),
-    27: (1, 8),
-    28: (1, 8),
-    29: (256, 56),
-    30: (1, 2),
-    34: (256, 54),
-    35: (256, 66),
-    39: (32, 17),
-    40: (64, 36),
-    41: (128, 18),
-    42: (64, 18),
-}
-"""ggml type: (elements, bytes) of one block. A test compares it with the bundled library."""
-
-Value = int | float | str | None
+Value = int | float | str | tuple[int, ...] | None
 
 
 class Malformed(Exception):
     """Raised when the file contradicts itself or the format."""
+
+
+@dataclass(slots=True)
+class Contents:
+    """What a walk found: ``facts`` by key (None for what is not kept), and what is counted.
+
+    ``arrays`` has the type of each array's elements and their number, ``shapes`` those of the
+    tensors.
+    """
+
+    facts: dict[str, Value] = field(default_factory=dict)
+    arrays: dict[str, tuple[int, int]] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 class Walk:
@@ -93,9 +58,10 @@ class Walk:
         self._size = len(data)
         self._at = 0
         self._items = 0
+        self._found = Contents()
 
-    def contents(self) -> tuple[dict[str, Value], int]:
-        """The metadata that is short enough to keep, and the number of tensors.
+    def contents(self) -> Contents:
+        """Everything in the file, each of its tensors inside it.
 
         Raises ``Malformed``, or ``struct.error`` where the file ends inside a number.
         """
@@ -107,38 +73,45 @@ class Walk:
             raise Malformed(f"its version is {version}; versions 2 and 3 can be read")
         tensors = self._count(_MAX_TENSORS, "tensors")
         keys = self._count(_MAX_KEYS, "metadata keys")
-        facts = self._metadata(keys)
-        self._tensors(tensors, facts)
-        return facts, tensors
+        self._metadata(keys)
+        self._tensors(tensors)
+        return self._found
 
-    def _metadata(self, count: int) -> dict[str, Value]:
-        facts: dict[str, Value] = {}
+    def _metadata(self, count: int) -> None:
         for _ in range(count):
             key = self._text(_MAX_KEY_BYTES, "a metadata key")
-            if not key or key in facts:
+            if not key or key in self._found.facts:
                 raise Malformed(f"the metadata key {key!r} is empty or repeated")
-            facts[key] = self._value(key)
-        return facts
+            self._found.facts[key] = self._value(key)
 
     def _value(self, key: str) -> Value:
         kind = self._number(_U32)
-        if scalar := _SCALARS.get(kind):
+        if key == _ALIGNMENT and kind != UINT32:
+            raise Malformed(f"its alignment is a value of type {kind}")
+        if scalar := SCALARS.get(kind):
             found: int | float = scalar.unpack_from(self._data, self._at)[0]
             self._at += scalar.size
             return found
-        if kind == _STRING:
+        if kind == STRING:
             return self._short_text(f"the value of {key!r}")
-        if kind != _ARRAY:
+        if kind != ARRAY:
             raise Malformed(f"{key!r} has the unknown type {kind}")
+        return self._array(key)
+
+    def _array(self, key: str) -> tuple[int, ...] | None:
         element = self._number(_U32)
         length = self._number(_U64)
-        if scalar := _SCALARS.get(element):
-            self._skip(length * scalar.size, f"the array {key!r}")
-        elif element == _STRING:
+        self._found.arrays[key] = element, length
+        if element == STRING:
             self._skip_strings(length, key)
-        else:
+            return None
+        if not (scalar := SCALARS.get(element)):
             raise Malformed(f"the array {key!r} has elements of the type {element}")
-        return None
+        start = self._at
+        self._skip(length * scalar.size, f"the array {key!r}")
+        if element not in WHOLE or length > _MAX_KEPT_ITEMS:
+            return None
+        return tuple(number for (number,) in scalar.iter_unpack(self._data[start : self._at]))
 
     def _skip_strings(self, length: int, key: str) -> None:
         self._items += length
@@ -151,19 +124,17 @@ class Walk:
                 raise Malformed(f"a string of the array {key!r} goes past the end of the file")
         self._at = at
 
-    def _tensors(self, count: int, facts: dict[str, Value]) -> None:
-        alignment = facts.get("general.alignment", 32)
+    def _tensors(self, count: int) -> None:
+        alignment = self._found.facts.get(_ALIGNMENT, 32)
         if not isinstance(alignment, int) or not 0 < alignment < 1 << 32:
             raise Malformed(f"its alignment is {alignment!r}")
         if alignment & (alignment - 1):
             raise Malformed(f"its alignment {alignment} is no power of two")
-        names: set[str] = set()
         total = end = 0
         for _ in range(count):
             name = self._text(_MAX_NAME_BYTES, "a tensor's name")
-            if name in names:
+            if name in self._found.shapes:
                 raise Malformed(f"the tensor {name!r} is there twice")
-            names.add(name)
             size = self._tensor_bytes(name)
             if self._number(_U64) != total:
                 raise Malformed(f"the tensor {name!r} does not lie where the one before ends")
@@ -180,7 +151,8 @@ class Walk:
         dims = self._number(_U32)
         if dims > _MAX_DIMS:
             raise Malformed(f"the tensor {name!r} has {dims} dimensions")
-        shape = [self._number(_U64) for _ in range(dims)]
+        shape = tuple(self._number(_U64) for _ in range(dims))
+        self._found.shapes[name] = shape
         kind = self._number(_U32)
         if kind not in TENSOR_TYPES:
             raise Malformed(f"the tensor {name!r} has the unknown type {kind}")
@@ -188,10 +160,10 @@ class Walk:
         elements = 1
         for extent in shape:
             elements *= extent
-            if elements > _MAX_BYTES:
-                raise Malformed(f"the tensor {name!r} has the shape {shape}")
+            if not 0 < elements <= _MAX_BYTES:
+                raise Malformed(f"the tensor {name!r} has the shape {list(shape)}")
         if (shape[0] if shape else 1) % block:
-            raise Malformed(f"the tensor {name!r} has rows of {shape[:1]}, not of {block}s")
+            raise Malformed(f"the tensor {name!r} has rows of {shape[0]}, not of {block}s")
         return elements // block * block_bytes
 
     def _number(self, form: struct.Struct) -> int:

@@ -10,6 +10,9 @@ A session computes with one thread, and as many batches may be computed at once 
 threads. On two cores that gives 1.12 times the vectors of a session with two threads: nobody waits
 for the slower half of each matrix, least of all while something else uses one of the cores.
 
+On a GPU the CUDA provider computes. ONNX Runtime falls back to the CPU without a word where it
+cannot use one: which provider has the session is looked at, and a silent fallback is an error.
+
 A file may point to weights outside itself. ONNX Runtime refuses those that leave the model's
 folder, links included (checked on 1.31; a test holds it to that).
 """
@@ -32,12 +35,17 @@ from worker.runtimes.errors import DecodeFailed, LoadFailed
 _INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
 _OUTPUTS = ("sentence_embedding", "last_hidden_state")
 _FATAL_ONLY = 4
+_CUDA = "CUDAExecutionProvider"
+_CPU = "CPUExecutionProvider"
+# On a GPU one batch is prepared while another is computed; more of them only wait for each other.
+_GPU_LANES = 2
 
 # Attention takes rows x heads x tokens^2 floats: 32 texts of 512 tokens would be 400 MB a layer.
 _MAX_ROWS = 32
 _MAX_TOKENS = 4096
 
 _Faults = (
+    faults.EPFail,
     faults.Fail,
     faults.InvalidArgument,
     faults.InvalidGraph,
@@ -50,19 +58,35 @@ _Faults = (
 Vectors = NDArray[np.float32]
 
 
+def has_gpu() -> bool:
+    """Whether this build can compute on an NVIDIA GPU, and this machine has one."""
+    built = _CUDA in onnxruntime.get_available_providers()
+    return built and any(any(Path("/dev").glob(name)) for name in ("nvidia[0-9]*", "dxg"))
+
+
 class OnnxRuntime:
     """An ``EmbedRuntime`` of an encoder with mean pooling.
 
-    ``threads`` is how many batches it computes at once, on a core each; 0 means all cores.
+    ``threads`` is how many batches it computes at once, on a core each; 0 means all cores. On a
+    GPU it is always the first that this process sees.
     """
 
-    def __init__(self, path: Path, tokenizer_path: Path, *, context: int, threads: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        tokenizer_path: Path,
+        *,
+        context: int,
+        threads: int = 0,
+        device: str = "cpu",
+    ) -> None:
         self._context = context
         self._tokenizer = _tokenizer(tokenizer_path)
         self._prefix, self._suffix = _markers(self._tokenizer)
         self._vocabulary = self._tokenizer.get_vocab_size(with_added_tokens=True)
-        self._lanes = threads or len(os.sched_getaffinity(0))
-        self._session: Any = _session(path)
+        most = len(os.sched_getaffinity(0)) if device == "cpu" else _GPU_LANES
+        self._lanes = threads or most
+        self._session: Any = _session(path, device)
         self._inputs = {each.name for each in self._session.get_inputs()}
         if not {"input_ids", "attention_mask"} <= self._inputs <= _INPUTS:
             raise LoadFailed(f"{path} wants the inputs {sorted(self._inputs)}: no sentence encoder")
@@ -186,15 +210,37 @@ def _groups(inputs: Sequence[Sequence[int]]) -> list[list[int]]:
     return groups
 
 
-def _session(path: Path) -> Any:
+def _session(path: Path, device: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL_ONLY  # its errors are raised as well as printed
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except _Faults as error:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=_providers(path, device), enable_fallback=0
+        )
+    # A driver or a library of CUDA that is not as it should be is a bare RuntimeError.
+    except (*_Faults, RuntimeError, ValueError) as error:
         raise LoadFailed(f"{path} cannot be loaded: {error}") from error
+    if device != "cpu" and _CUDA not in session.get_providers():
+        raise LoadFailed(
+            f"{path} is to run on {device!r}, and ONNX Runtime cannot use a GPU here: check the "
+            "driver, CUDA, cuDNN and CUDA_VISIBLE_DEVICES, or set device = 'cpu'"
+        )
+    return session
+
+
+def _providers(path: Path, device: str) -> list[Any]:
+    if device == "cpu":
+        return [_CPU]
+    if _CUDA not in onnxruntime.get_available_providers():
+        raise LoadFailed(
+            f"{path} is to run on {device!r}, and this build of ONNX Runtime knows only the cpu: "
+            "install onnxruntime-gpu in place of onnxruntime, or set device = 'cpu'"
+        )
+    # CUDA and cuDNN may have come as packages of this environment, where no loader looks.
+    onnxruntime.preload_dlls()
+    return [(_CUDA, {"device_id": 0}), _CPU]
 
 
 def _tokenizer(path: Path) -> Tokenizer:

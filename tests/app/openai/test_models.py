@@ -44,6 +44,7 @@ def test_a_model_reads_as_openais_with_our_fields_beside(catalog: Catalog) -> No
         "aliases": ["gpt-4o"],
         "context": 2048,
         "slots": 4,
+        "vision": False,
         "state": "ready",
     }
 

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
+from app.outbound.address import AllowedHosts
 from app.webhooks import delivery
-from app.webhooks.address import AllowedHosts
+from app.webhooks.check import WEBHOOK_HOSTS
 from app.webhooks.delivery import Outcome, deliver, outcome_of
 from app.webhooks.events import job_ended
 from app.webhooks.retries import WAITS_S, next_try_in_s
@@ -25,7 +26,7 @@ from tests.app.webhooks.receiver import Receiver, drip, flood, make_certificate,
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 KEY = key_of(SECRET)
 EVENT = job_ended("job_1", "done", 1_700_000_000)
-LOCAL = AllowedHosts.parse("localhost, 127.0.0.1")
+LOCAL = AllowedHosts.parse(WEBHOOK_HOSTS, "localhost, 127.0.0.1")
 Start = Callable[..., Receiver]
 
 
@@ -81,7 +82,7 @@ def test_every_try_sends_the_same_event(start: Start) -> None:
 def test_a_private_host_that_nobody_named_gets_nothing(start: Start) -> None:
     """Refused for good, and no connection was made."""
     receiver = start()
-    outcome = deliver(f"http://localhost:{receiver.port}/", EVENT, KEY, AllowedHosts())
+    outcome = deliver(f"http://localhost:{receiver.port}/", EVENT, KEY, AllowedHosts(WEBHOOK_HOSTS))
     assert outcome.kind == "refused"
     assert receiver.received == []
 
@@ -100,7 +101,9 @@ def test_a_name_is_resolved_once(start: Start, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     url = f"http://hook.test:{receiver.port}/"
-    assert deliver(url, EVENT, KEY, AllowedHosts.parse("hook.test")).kind == "delivered"
+    assert (
+        deliver(url, EVENT, KEY, AllowedHosts.parse(WEBHOOK_HOSTS, "hook.test")).kind == "delivered"
+    )
     assert asked == ["hook.test"]
     assert receiver.received[0].headers["host"] == f"hook.test:{receiver.port}"
 

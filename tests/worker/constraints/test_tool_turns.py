@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.jobs import Message, ToolCall
+from tasks.jobs import Image, Message, ToolCall
 from tests.worker.constraints.tools import ADD, HELLO, WEATHER
 from worker.constraints.tool_turns import introduce
 
@@ -63,3 +63,21 @@ def test_words_before_a_call_are_kept() -> None:
 def test_unused_tools_are_not_told() -> None:
     """With choice ``none`` the model hears of no tools."""
     assert introduce([HELLO], [ADD], "none") == (HELLO,)
+
+
+def test_images_move_with_their_words() -> None:
+    """A result and the words after it become one turn, in which each image keeps its place."""
+    result = Message("tool", "ab", images=(Image(1, b"1"),))
+    words = Message("user", "cd", images=(Image(0, b"2"), Image(2, b"3")))
+    turn = introduce([HELLO, CALL, result, words], [], "auto")[-1]
+    marked = [turn.content[: image.at][-1:] for image in turn.images]
+    assert [image.data for image in turn.images] == [b"1", b"2", b"3"]
+    assert marked == ["a", "\n", "d"]
+
+
+def test_an_image_of_the_system_is_kept() -> None:
+    """The tools are explained after it."""
+    system = Message("system", "Look:", images=(Image(5, b"1"),))
+    turn = introduce([system, HELLO], [ADD], "auto")[0]
+    assert turn.images == system.images
+    assert turn.content.startswith("Look:")

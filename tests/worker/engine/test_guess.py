@@ -25,6 +25,12 @@ def test_nothing_new_is_guessed() -> None:
     assert Lookup([1, 2]).guess(3) == ()
 
 
+def test_no_picture_is_guessed() -> None:
+    """Where a picture followed, the guess ends before it: nobody draws one."""
+    assert Lookup([1, 2, 3, 4, -5, -6, 7, 1, 2, 3]).guess(4) == (4,)
+    assert Lookup([1, 2, 3, -5, 7, 1, 2, 3]).guess(4) == ()
+
+
 @given(st.lists(st.integers(0, 2), max_size=60), st.integers(0, 8))
 def test_a_guess_was_said_before(tokens: list[int], most: int) -> None:
     """What is guessed followed the last tokens somewhere, and is no longer than asked for."""

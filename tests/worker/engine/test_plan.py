@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.engine.plan import Pending, Share, plan
+from worker.engine.plan import Pending, PendingPicture, Share, plan
 
 PENDING = st.lists(st.tuples(st.integers(1, 500), st.booleans()), max_size=16).map(
     lambda drawn: [
@@ -35,6 +35,28 @@ def test_answers_advance_beside_a_piece_of_a_prompt() -> None:
 def test_the_oldest_prompt_is_fed_first() -> None:
     """A later prompt gets only what an earlier one leaves."""
     assert plan([_prompt(3, 6), _prompt(0, 6)], 8) == [Share(0, 2), Share(3, 6)]
+
+
+def test_one_picture_is_encoded_in_a_step() -> None:
+    """A second one waits for the next step, while prompts of text behind it are fed."""
+    pictures = [PendingPicture(slot, 16, False, whole=False) for slot in (0, 1)]
+    assert plan([*pictures, _prompt(2, 8), _answer(3)], 64) == [
+        Share(0, 16),
+        Share(2, 8),
+        Share(3, 1),
+    ]
+
+
+def test_a_piece_that_belongs_together_is_fed_whole() -> None:
+    """Also where it is more than the step was to take; nothing comes behind it then."""
+    picture = PendingPicture(0, 256, False, whole=True)
+    assert plan([picture, _prompt(1, 8)], 6) == [Share(0, 256)]
+    assert plan([_prompt(1, 8), picture], 6) == [Share(1, 6)]
+
+
+def test_a_piece_that_may_be_cut_is() -> None:
+    """Like text."""
+    assert plan([PendingPicture(0, 256, False, whole=False)], 6) == [Share(0, 6)]
 
 
 @given(PENDING, st.integers(16, 600))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from worker.runtimes import gguf
 from worker.runtimes.errors import LoadFailed
-from worker.runtimes.gguf_walk import TENSOR_TYPES
+from worker.runtimes.gguf_types import TENSOR_TYPES
 
 HUGE = [2**31, 2**32, 2**62, 2**63, 2**63 - 1, 2**64 - 1]
 
@@ -35,6 +35,10 @@ def _number(key: str, value: int) -> bytes:
     return _pair(key, 4, struct.pack("<I", value))
 
 
+def _types(kind: int, count: int) -> bytes:
+    return _pair("tokenizer.ggml.token_type", 9, struct.pack("<IQ", kind, count) + bytes(4 * count))
+
+
 def _tensor(name: str, shape: list[int], kind: int, offset: int) -> bytes:
     dims = struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
     return _string(name) + dims + struct.pack("<IQ", kind, offset)
@@ -50,6 +54,7 @@ PAIRS = [
     _pair("tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, 2) + _string("a") + _string("bc")),
     _pair("tokenizer.ggml.scores", 9, struct.pack("<IQ2f", 6, 2, 0.5, 1.5)),
 ]
+EMBEDDINGS = _tensor("token_embd.weight", [32, 3], 3, 256)
 TENSORS = [_tensor("a", [64], 0, 0), _tensor("b", [32, 3], 3, 256)]
 DATA = bytes(256 + 60)
 
@@ -94,14 +99,23 @@ def test_sound_file_is_described(tmp_path: Path) -> None:
         kv_bytes_per_token=2 * 2 * 4 * (16 + 16),
         tensors=2,
         size_bytes=len(build()),
+        layers=2,
+        vocabulary=2,
     )
+
+
+def test_heads_of_each_layer_are_added_up(tmp_path: Path) -> None:
+    """A model whose layers have different numbers of heads tells what a token takes in memory."""
+    heads = _pair("llama.attention.head_count_kv", 9, struct.pack("<IQ2i", 5, 2, 4, 1))
+    file = check(build([*PAIRS, heads]), tmp_path)
+    assert file.kv_bytes_per_token == 2 * (4 + 1) * (16 + 16)
 
 
 def test_real_model_is_described(smollm2_path: Path) -> None:
     """The default catalog's model is sound, and its trained context is known."""
     file = gguf.check(smollm2_path)
     assert (file.architecture, file.context_length, file.tensors) == ("llama", 8192, 272)
-    assert file.kv_bytes_per_token == 23040
+    assert (file.kv_bytes_per_token, file.layers, file.vocabulary) == (23040, 30, 49152)
 
 
 def test_tensor_types_are_those_of_the_library() -> None:
@@ -151,6 +165,14 @@ def test_huge_numbers_are_refused(place: str, value: int, tmp_path: Path) -> Non
         (build([_pair("x", 9, struct.pack("<IQ", 9, 1)), *PAIRS]), "elements of the type 9"),
         (build([*PAIRS, _number("general.alignment", 48)]), "no power of two"),
         (build([*PAIRS, _number("general.alignment", 0)]), "alignment is 0"),
+        (build([*PAIRS, _text("general.alignment", "32")]), "alignment is a value of type 8"),
+        (build([each for each in PAIRS if b"block_count" not in each]), "block_count is None"),
+        (build([*PAIRS[:4], _number("llama.embedding_length", 0)]), "embedding_length is 0"),
+        (build([*PAIRS[:6], *PAIRS[7:]]), "0 tokens and 2 scores"),
+        (build([*PAIRS[:7], _types(4, 3)]), "2 tokens and 3 token_type of the type 4"),
+        (build([*PAIRS[:7], _types(6, 2)]), "2 tokens and 2 token_type of the type 6"),
+        (build(tensors=[TENSORS[0], EMBEDDINGS]), "2 tokens and embeddings of 3"),
+        (build(tensors=[_tensor("a", [64, 0], 0, 0)]), "the shape"),
         (build([*PAIRS, _number("split.count", 3)]), "one of 3 parts"),
         (build(tensors=[TENSORS[0], TENSORS[0]]), "there twice"),
         (build(tensors=[_tensor("a" * 64, [64], 0, 0)]), "64 bytes"),

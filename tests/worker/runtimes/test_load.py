@@ -68,10 +68,12 @@ def test_context_beyond_positions_is_refused() -> None:
         load.load_embed(entry)
 
 
-def test_device_of_embeddings_is_the_cpu() -> None:
-    """An embedding model for a GPU is refused, and not served elsewhere in silence."""
-    with pytest.raises(LoadFailed, match="not on 'cuda'"):
-        load.load_embed(model(kind="embed", source=MINILM, device="cuda"))
+def test_embeddings_on_a_gpu_need_a_build_for_it() -> None:
+    """An embedding model for a GPU is refused with what to install, and not served elsewhere."""
+    with pytest.raises(LoadFailed, match="install onnxruntime-gpu"):
+        load.load_embed(
+            model(kind="embed", source=MINILM, tokenizer=MINILM_TOKENIZER, device="cuda")
+        )
 
 
 @pytest.mark.parametrize("body", [b"", b"GGUF", b"<html>404</html>"])

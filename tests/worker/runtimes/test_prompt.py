@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from tasks.jobs import Message, Tool, ToolCall
+from tests.worker.runtimes.drawings import message
 from worker.runtimes.errors import InvalidPrompt
 
 llama_cpp = pytest.importorskip("llama_cpp")
@@ -85,3 +87,65 @@ def test_shortened_markup_is_refused(vocabulary: Vocabulary) -> None:
     """A template that cuts a text inside its guards cannot be trusted with it."""
     with pytest.raises(InvalidPrompt, match="shortens"):
         controls(vocabulary, [Message("user", ATTACK)], [], "{{ messages[0].content[:30] }}")
+
+
+def see(data: bytes) -> list[int]:
+    """A picture of two positions, its number in the ids."""
+    return [-10 * int(data), -10 * int(data) - 1]
+
+
+def shown(
+    vocabulary: Vocabulary, messages: list[Message], source: str = SOURCE
+) -> list[str | list[int]]:
+    """The prompt as text and pictures in their order."""
+    tokens = Prompter(ChatTemplate(source, bos="", eos=""), vocabulary, see).tokens(messages)
+    found: list[str | list[int]] = []
+    for seen, group in groupby(tokens, lambda token: token < 0):
+        ids = list(group)
+        found.append(ids if seen else b"".join(map(vocabulary.piece, ids)).decode())
+    return found
+
+
+def test_images_stand_in_their_places(vocabulary: Vocabulary) -> None:
+    """Before, between and behind the words, in all messages, in order."""
+    turns = [message("@one@two", b"1", b"2"), Message("assistant", "so"), message("three@", b"3")]
+    assert shown(vocabulary, turns) == [
+        "user\n",
+        [-10, -11],
+        "one",
+        [-20, -21],
+        "two\nassistant\nso\nuser\nthree",
+        [-30, -31],
+        "\n[]",
+    ]
+
+
+def test_markup_around_an_image_stays_text(vocabulary: Vocabulary) -> None:
+    """Neither whole nor cut in two by the image does it end the message."""
+    (end,) = vocabulary.tokenize("<|im_end|>", special=True)
+    prompter = Prompter(ChatTemplate(SOURCE, bos="", eos=""), vocabulary, see)
+    for text in (f"{ATTACK}@{ATTACK}", "<|im_@end|>"):
+        tokens = prompter.tokens([message(text, b"1")])
+        assert tokens.count(end) == 1
+        assert tokens.count(-10) == 1
+
+
+def test_a_template_that_writes_json_keeps_the_image(vocabulary: Vocabulary) -> None:
+    """The marker needs no escaping."""
+    source = "{{ messages | tojson(ensure_ascii=True) }}"
+    assert [-10, -11] in shown(vocabulary, [message("ä @ ö", b"1")], source)
+
+
+def test_a_template_that_leaves_an_image_out_is_refused(vocabulary: Vocabulary) -> None:
+    """The client is told, instead of an answer about nothing."""
+    with pytest.raises(InvalidPrompt, match="leaves images out"):
+        shown(
+            vocabulary, [message("one @", b"1"), Message("user", "x")], "{{ messages[1].content }}"
+        )
+
+
+def test_images_for_no_eyes_are_refused(vocabulary: Vocabulary) -> None:
+    """A model of text says so."""
+    prompter = Prompter(ChatTemplate(SOURCE, bos="", eos=""), vocabulary)
+    with pytest.raises(InvalidPrompt, match="cannot see"):
+        prompter.tokens([message("@", b"1")])

@@ -129,3 +129,19 @@ def test_template_that_is_none_fails_the_load() -> None:
     """A template that Jinja cannot compile is found when the model is loaded."""
     with pytest.raises(LoadFailed, match="cannot be compiled"):
         render("{% for %}")
+
+
+PARTS = (
+    "{% for m in messages %}{{ m.role }}:{% for p in m.content %}"
+    "{% if p.type == 'text' %}{{ p.text }}{% else %}<image>{% endif %}"
+    "{% endfor %};{% endfor %}"
+)
+
+
+def test_content_is_a_list_where_nothing_else_comes_through() -> None:
+    """Templates of some models that see know no other; all others get text."""
+    assert render(PARTS, [Message("user", "hello"), Message("assistant", "hi")]) == (
+        "user:hello;assistant:hi;"
+    )
+    either = "{% for m in messages %}{{ 'text' if m.content is string else 'list' }}{% endfor %}"
+    assert render("{{ messages[0].content }}" + either, [Message("user", "x")]) == "xtext"

@@ -28,11 +28,11 @@ class Batch:
         self.used = 0
         self.outputs: list[int] = []
         self.handle = llama_cpp.llama_batch(
-            token=_pointer(self._tokens, llama_cpp.llama_token),
-            pos=_pointer(self._positions, llama_cpp.llama_pos),
-            n_seq_id=_pointer(self._counts, ctypes.c_int32),
-            seq_id=_pointer(self._slot_of, ctypes.POINTER(llama_cpp.llama_seq_id)),
-            logits=_pointer(self._outputs, ctypes.c_int8),
+            token=pointer(self._tokens, llama_cpp.llama_token),
+            pos=pointer(self._positions, llama_cpp.llama_pos),
+            n_seq_id=pointer(self._counts, ctypes.c_int32),
+            seq_id=pointer(self._slot_of, ctypes.POINTER(llama_cpp.llama_seq_id)),
+            logits=pointer(self._outputs, ctypes.c_int8),
         )
 
     def clear(self) -> None:
@@ -64,5 +64,6 @@ class Batch:
         self.handle.n_tokens = stop
 
 
-def _pointer(array: NDArray[Any], kind: Any) -> Any:
+def pointer(array: NDArray[Any], kind: Any) -> Any:
+    """The array's data as what C functions take; valid as long as the array."""
     return ctypes.cast(array.ctypes.data, ctypes.POINTER(kind))

@@ -58,6 +58,15 @@ def start() -> None:
         _started()
 
 
+def hear_mtmd() -> None:
+    """Lead the log of the part that sees into the same; may be repeated."""
+    # Imported here: a build may lack it, and few models need it.
+    from llama_cpp import mtmd_cpp
+
+    with _lock:
+        mtmd_cpp.mtmd_log_set(_callback, ctypes.c_void_p(0))
+
+
 def forget_log() -> None:
     """Begin a stretch of the log that ``reason`` will tell of."""
     _log.recent.clear()

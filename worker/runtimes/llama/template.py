@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NoReturn
 
 from jinja2 import TemplateError, nodes
@@ -29,6 +30,8 @@ CHATML = (
 """For files without a template: the format that most small models have seen."""
 
 Turns = list[dict[str, Any]]
+
+_PROBE = "water"
 
 _FIXED_CHARS = 64 * 1024
 _CHARS_PER_CHAR = 8
@@ -78,6 +81,22 @@ class ChatTemplate:
 
     def render_turns(self, turns: Turns, functions: Turns) -> str:
         """The same for what ``turns_of`` and ``functions_of`` made."""
+        if self._wants_parts:
+            turns = [turn | {"content": _parts(turn["content"])} for turn in turns]
+        return self._rendered(turns, functions)
+
+    @cached_property
+    def _wants_parts(self) -> bool:
+        """Whether messages come through only as lists of parts; found out at the first prompt."""
+        return not self._shows(_PROBE) and self._shows(_parts(_PROBE))
+
+    def _shows(self, content: Any) -> bool:
+        try:
+            return _PROBE in self._rendered([{"role": "user", "content": content}], [])
+        except InvalidPrompt:
+            return False
+
+    def _rendered(self, turns: Turns, functions: Turns) -> str:
         # Indented as far as a template may indent it.
         most = _FIXED_CHARS + _CHARS_PER_CHAR * len(_to_json([turns, functions], indent=4))
         parts: list[str] = []
@@ -130,6 +149,11 @@ def _turn(message: Message) -> dict[str, Any]:
     if message.tool_call_id is not None:
         turn["tool_call_id"] = message.tool_call_id
     return turn
+
+
+def _parts(text: str) -> list[dict[str, str]]:
+    """A text as templates want it that know content only as a list: those of some seeing models."""
+    return [{"type": "text", "text": text}]
 
 
 def _function(tool: Tool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where a webhook may go: which URLs, and which addresses behind them.
+"""Where a client may send this server: which URLs, and which addresses behind them.
 
 A client names the URL, the server connects: without a rule a client reaches through it what only
 the server can reach (its own host, the cloud's metadata, the neighbours). So a host must be public
@@ -25,19 +25,21 @@ _NUMBER = re.compile(r"(?:\d+|0x[0-9a-f]*)")
 
 
 class Forbidden(ValueError):
-    """Raised when nothing may be sent to a URL; the message is the remedy, without the URL."""
+    """Raised when a URL is not to be connected to; the message is the remedy, without the URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """The hosts that may be private ones: what MILLRACE_WEBHOOK_HOSTS names."""
+    """The hosts that may be private ones: what the variable ``setting`` names."""
 
+    setting: str
     names: frozenset[str] = frozenset()
 
     @classmethod
-    def parse(cls, text: str) -> AllowedHosts:
+    def parse(cls, setting: str, text: str) -> AllowedHosts:
         """From host names or addresses with commas between them; ``*`` allows every host."""
-        return cls(frozenset(filter(None, (name.strip().lower() for name in text.split(",")))))
+        names = (name.strip().lower() for name in text.split(","))
+        return cls(setting, frozenset(filter(None, names)))
 
     def __contains__(self, host: str) -> bool:
         return "*" in self.names or host in self.names
@@ -71,11 +73,11 @@ def parse_url(url: str) -> Target:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise Forbidden("use a URL such as https://example.com/hook") from None
+        raise Forbidden("use a URL such as https://example.com/path") from None
     if parts.scheme not in PORTS or not parts.hostname:
-        raise Forbidden("use an http or https URL with a host, such as https://example.com/hook")
+        raise Forbidden("use an http or https URL with a host, such as https://example.com/path")
     if "@" in parts.netloc:
-        raise Forbidden("leave user name and password out: the signature says who sends")
+        raise Forbidden("leave user name and password out: they are not sent")
     if parts.fragment:
         raise Forbidden("leave the part after # out: it is never sent")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -113,9 +115,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 def _check(addresses: list[IPv4Address | IPv6Address], host: str, allowed: AllowedHosts) -> None:
     if host not in allowed and not all(map(is_public, addresses)):
-        raise Forbidden(
-            "use a public host, or name this one in MILLRACE_WEBHOOK_HOSTS on the server"
-        )
+        raise Forbidden(f"use a public host, or name this one in {allowed.setting} on the server")
 
 
 def _checked_host(host: str) -> str:

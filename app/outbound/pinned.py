@@ -2,8 +2,8 @@
 
 The HTTP library is given this network in place of its own. It asks for the URL's host and gets a
 connection to a chosen address, on which it verifies TLS for the host's name. Its own timeouts
-start again with every byte, so a receiver that sends one now and then could hold a keeper's
-thread for ever: here each is cut to what is left of the whole.
+start again with every byte, so a server that sends one now and then could hold whoever reads for
+ever: here each is cut to what is left of the whole.
 """
 
 from __future__ import annotations
