@@ -103,14 +103,24 @@ def _take(draft: Draft, rooms: Rooms, model: Model, choice: Choice) -> None:
 def _fill(draft: Draft, rooms: Rooms, model: Model) -> None:
     """Have a model that is wanted where there is room, as often as it should be."""
     name = model.name
-    if not draft.is_wanted(name) or draft.view.serves_itself(name) or name in draft.reasons:
+    if not draft.is_wanted(name) or draft.view.serves_itself(name):
         return
     while len(draft.serving(name)) < model.replicas:
         choice = seek(draft, rooms, model, Reach.FREE)
         if choice is None:
-            draft.reasons.setdefault(name, NO_ROOM)
+            _note_why_not(draft, name)
             return
         draft.serve(choice.place.node, model, choice.place.seat)
+
+
+def _note_why_not(draft: Draft, name: str) -> None:
+    if name in draft.reasons or draft.serving(name):
+        return
+    leaving = [node for node in sorted(draft.view.nodes) if draft.lingers(node, name)]
+    if leaving:
+        draft.wait(name, f"it has to end on {', '.join(leaving)} before it can begin anew")
+    else:
+        draft.reasons[name] = NO_ROOM
 
 
 def _missing(draft: Draft, rooms: Rooms, place: Place) -> str:

@@ -45,7 +45,7 @@ def _is_forgotten(draft: Draft, model: Model) -> bool:
 
 
 def _has_been_idle(draft: Draft, model: Model) -> bool:
-    if not model.ttl_s or draft.view.serves_itself(model.name):
+    if not model.ttl_s:
         return False
     since_ms = draft.view.idle_since(model.name, draft.serving(model.name))
     return since_ms is not None and draft.view.now_ms - since_ms > model.ttl_s * 1000

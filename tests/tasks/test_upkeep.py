@@ -147,3 +147,51 @@ def test_a_job_with_a_webhook_is_kept_for_its_tries(
     append(ledger, claim, 1, Done(Usage(1, 1)), state="done")
     assert ledger.redis.ttl(ledger.keys.job(claim.job_id)) > 86_400
     assert ledger.redis.ttl(ledger.keys.log(claim.job_id)) <= settings.job_ttl_s
+
+
+REFUSED = Failed.of(ModelUnavailable("The model 'm' does not load: no file"))
+
+
+def test_who_waits_and_listens_is_refused(ledger: Ledger, upkeep: Upkeep) -> None:
+    """With a typed end, whichever line the job is in; what runs goes on."""
+    running, *waiting = (a_job(priority=p) for p in (Priority.INTERACTIVE, *Priority))
+    ledger.accept(running, QUEUE)
+    claimed(ledger)
+    for job in waiting:
+        ledger.accept(job, QUEUE)
+    assert sorted(upkeep.refuse(QUEUE, REFUSED, 100)) == sorted(job.id for job in waiting)
+    assert {ledger.state(job.id) for job in waiting} == {"failed"}
+    [(_, end)] = ledger.log(waiting[0].id)
+    assert end == REFUSED
+    assert ledger.state(running.id) == "running"
+    assert upkeep.refuse(QUEUE, REFUSED, 100) == []
+
+
+def test_a_job_that_goes_on_is_refused_too(ledger: Ledger, upkeep: Upkeep) -> None:
+    """Its end comes after what it said already."""
+    job = a_job()
+    ledger.accept(job, QUEUE)
+    claim = claimed(ledger)
+    append(ledger, claim, 1, Token(0, (1,), "a"))
+    ledger.release(claim, QUEUE)
+    assert upkeep.refuse(QUEUE, REFUSED, 100) == [job.id]
+    assert [seq for seq, _ in ledger.log(job.id)] == [1, 2]
+
+
+def test_what_nobody_listens_to_is_not_refused(
+    ledger: Ledger, upkeep: Upkeep, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits on, however much of it lies before those who listen; as many end as may."""
+    monkeypatch.setattr("tasks.upkeep.REFUSE_STRETCH", 2)
+    kept = [a_job() for _ in range(5)]
+    heard = [a_job() for _ in range(3)]
+    for job in kept:
+        ledger.accept(job, QUEUE, Terms.background(ledger.settings))
+    for job in heard:
+        ledger.accept(job, QUEUE)
+    assert len(upkeep.refuse(QUEUE, REFUSED, 2)) == 2
+    assert len(upkeep.refuse(QUEUE, REFUSED, 2)) == 1
+    assert {ledger.state(job.id) for job in kept} == {"queued"}
+    assert {ledger.state(job.id) for job in heard} == {"failed"}
+    assert records.queue(QUEUE).depth == 5
+    assert upkeep.audit() == []

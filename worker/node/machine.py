@@ -12,15 +12,13 @@ from pathlib import Path
 import psutil
 
 from tasks.fleet import Gpu
+from worker.memory import memory_bytes
 from worker.node.gpus import Driver
 from worker.node.settings import NodeSettings
 
 # Of the machine's memory, where the settings state nothing: the rest is for the system, the queue
 # and the files that it keeps in memory.
 _SHARE = 0.8
-
-_CGROUPS = Path("/sys/fs/cgroup")
-_MEMBERSHIP = Path("/proc/self/cgroup")
 
 CUDA = "+cuda"
 """Behind an engine's name: a build of it that computes on NVIDIA's GPUs is installed."""
@@ -62,12 +60,6 @@ def this_machine(settings: NodeSettings, driver: Driver) -> Machine:
     )
 
 
-def memory_bytes(groups: Path = _CGROUPS, membership: Path = _MEMBERSHIP) -> int:
-    """All memory that processes here may have: the machine's, or their container's if less."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([machine, *_group_limits(groups, membership)])
-
-
 def resident_bytes(pid: int) -> int:
     """What a process holds in memory with all that it started; 0 when there is none."""
     held = 0
@@ -98,29 +90,3 @@ def _children(pid: int) -> Iterator[int]:
         for task in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(OSError):
                 yield from map(int, (task / "children").read_text().split())
-
-
-def _group_limits(groups: Path, membership: Path) -> Iterator[int]:
-    """The limits of this process's group and of those around it, in either version of cgroups.
-
-    A container may see its own group as the root of all, so the root counts too.
-    """
-    for folder, name in _memory_groups(groups, membership):
-        for each in (folder, *folder.parents):
-            if not each.is_relative_to(groups):
-                break
-            with contextlib.suppress(OSError, ValueError):  # no such file, or no limit ("max")
-                yield int((each / name).read_text())
-
-
-def _memory_groups(groups: Path, membership: Path) -> Iterator[tuple[Path, str]]:
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if not controllers:
-            yield groups / path.lstrip("/"), "memory.max"
-        elif "memory" in controllers.split(","):
-            yield groups / "memory" / path.lstrip("/"), "memory.limit_in_bytes"

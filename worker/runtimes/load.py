@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from tasks.model import Model
+from worker.memory import memory_bytes
 from worker.probe import require_sound
 from worker.runtimes import cache_types, gguf
 from worker.runtimes.base import ChatRuntime, EmbedRuntime
@@ -14,11 +14,6 @@ from worker.runtimes.echo import EchoChat, EchoEmbed
 from worker.runtimes.errors import LoadFailed
 from worker.runtimes.sources import Files, files_of
 from worker.settings import WorkerSettings
-
-_CGROUP_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
 
 
 def device_of(model: Model, given: str = "") -> str:
@@ -51,6 +46,7 @@ def load_chat(
             context=model.context,
             tokens_per_s=model.tokens_per_s,
             guesses=model.speculative,
+            sees=model.sees,
         )
     if model.engine != "llama":
         raise LoadFailed(f"{model.name}: the {model.engine} runtime answers no chats")
@@ -58,7 +54,7 @@ def load_chat(
     files = _files(model, settings)
     path = files.source
     assert path is not None
-    _require_fit(model, gguf.check(path))
+    _require_fit(model, gguf.check(path), files.mmproj)
     if settings is not None:
         require_sound(model, path, settings)
     try:
@@ -129,7 +125,7 @@ def _has_gpu(model: Model) -> bool:
     return has_gpu()
 
 
-def _require_fit(model: Model, file: gguf.GgufFile) -> None:
+def _require_fit(model: Model, file: gguf.GgufFile, mmproj: Path | None) -> None:
     trained = file.context_length
     if trained and model.context > trained:
         raise LoadFailed(
@@ -140,21 +136,11 @@ def _require_fit(model: Model, file: gguf.GgufFile) -> None:
         return
     per_token = cache_types.in_type(file.kv_bytes_per_token, model.kv_type)
     cache_bytes = model.slots * model.context * per_token
-    needed_bytes = file.size_bytes + cache_bytes
-    if needed_bytes > (available_bytes := _memory_bytes()):
+    file_bytes = file.size_bytes + (mmproj.stat().st_size if mmproj else 0)
+    needed_bytes = file_bytes + cache_bytes
+    if needed_bytes > (available_bytes := memory_bytes()):
         raise LoadFailed(
             f"{model.name}: {model.slots} slots of {model.context} tokens need "
-            f"{cache_bytes >> 20} MiB beside the file's {file.size_bytes >> 20} MiB, and this "
+            f"{cache_bytes >> 20} MiB beside the file's {file_bytes >> 20} MiB, and this "
             f"machine has {available_bytes >> 20} MiB: set fewer slots or a smaller context"
         )
-
-
-def _memory_bytes() -> int:
-    """All memory that this process may have: the machine's, or its container's if less."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for path in _CGROUP_LIMITS:
-        try:
-            limits.append(int(path.read_text()))
-        except (OSError, ValueError):  # no such cgroup version, or no limit ("max")
-            continue
-    return min(limits)

@@ -76,9 +76,9 @@ def test_the_limits_are_reached_but_not_passed() -> None:
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF"])
 def test_no_cut_is_a_whole_image(form: str) -> None:
-    """Wherever the file ends, except within what follows the pixels."""
+    """Wherever the file ends, but for the last 22 bytes of a PNG: they follow the pixels."""
     data = good(form)
-    for length in range(0, len(data) - 20, len(data) // 40):
+    for length in range(0, len(data) - 30, len(data) // 40):
         with pytest.raises(ImageRefused):
             check(data[:length], LIMITS)
 

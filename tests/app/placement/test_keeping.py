@@ -145,6 +145,13 @@ def test_a_placer_that_just_came_waits_for_silent_nodes() -> None:
     assert decided.memory.seen_ms == {"a": NOW, "b": NOW}
 
 
+def test_a_silent_node_is_forgotten() -> None:
+    """After the grace, when nothing is assigned to it."""
+    for seen_s, known in ((5, {"a", "b"}), (11, {"b"})):
+        moment = replace(two_nodes("b", seen_s=seen_s), assignments={})
+        assert set(plan(moment).memory.seen_ms) == known
+
+
 def test_what_is_not_wanted_of_a_silent_node_is_forgotten() -> None:
     """After the grace; until then the node may be back and must be told to drain."""
     for seen_s, expected in ((5, {"m": "drain"}), (11, {})):

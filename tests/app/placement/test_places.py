@@ -164,6 +164,16 @@ def test_what_pinned_models_hold_never_becomes_free() -> None:
         assert ("pinned" in placement.reason) is pinned
 
 
+def test_a_pinned_model_is_not_in_its_own_way() -> None:
+    """Its definition changed, and it must leave before it comes back."""
+    old, new = a_model("m", pinned=True), a_model("m", pinned=True, device="cuda")
+    seats = offers({new: (seat(90, "cuda:0", 10),)})
+    there = a_node("a", 150, a_child(old), offers=seats, gpu_budgets={0: 2**30})
+    moment = facts(new, nodes={"a": there}, assignments={"a": {"m": Assignment("cpu")}})
+    assert orders(plan(moment)) == {"m": "drain"}
+    assert plan(moment).placements["m"].state == "waiting"
+
+
 def test_a_full_node_makes_nothing_unplaceable() -> None:
     """The model waits for the room that others use."""
     queues = {"m": Queue(waiting=1, oldest_wait_s=1), "other": Queue(running=1)}

@@ -180,6 +180,23 @@ def test_the_node_is_chosen_where_the_fewest_leave() -> None:
     assert wished(plan(moment)) == {"asked": (True, "request"), "large": (False, "evicted")}
 
 
+def test_among_equal_costs_the_longest_unused_leaves() -> None:
+    """Wherever it is."""
+    one, two = a_model("one"), a_model("two")
+    seats = offers({one: (seat(100),), two: (seat(100),), ASKED: (seat(100),)})
+    moment = facts(
+        *(one, two, ASKED),
+        nodes={
+            "a": a_node("a", 150, a_child(one, 100), offers=seats),
+            "b": a_node("b", 100, a_child(two, 100), offers=seats),
+        },
+        assignments={"a": {"one": Assignment("cpu")}, "b": {"two": Assignment("cpu")}},
+        workers={"one": (a_report("a", idle_s=1),), "two": (a_report("b", idle_s=9),)},
+        queues=WAITING,
+    )
+    assert orders(plan(moment), "b") == {"two": "drain"}
+
+
 def test_an_admins_load_evicts_as_a_request_does() -> None:
     """Idle models only; it never ends a turn."""
     idle = full(queues={}, wishes={"asked": ADMIN})

@@ -56,7 +56,7 @@ def test_context_beyond_training_is_refused() -> None:
 
 def test_slots_beyond_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots that cannot fit into memory are refused before the loader tries."""
-    monkeypatch.setattr(load, "_memory_bytes", lambda: 1 << 30)
+    monkeypatch.setattr(load, "memory_bytes", lambda: 1 << 30)
     with pytest.raises(LoadFailed, match="256 slots of 8192 tokens need 46080 MiB"):
         load.load_chat(model(source=SMOLLM2, slots=256, context=8192))
 

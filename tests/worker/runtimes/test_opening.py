@@ -78,7 +78,7 @@ def test_bits_of_each_type_are_those_of_ggml(kv_type: KvType) -> None:
 
 def test_a_smaller_type_fits_where_halves_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """The refusal reckons with the type of the cache."""
-    monkeypatch.setattr(load, "_memory_bytes", lambda: 1 << 30)
+    monkeypatch.setattr(load, "memory_bytes", lambda: 1 << 30)
     asked = {"name": "m", "kind": "chat", "source": SMOLLM2, "slots": 6, "context": 8192}
     with pytest.raises(LoadFailed, match="need 1080 MiB"):
         load.load_chat(Model(**asked))  # type: ignore[arg-type]
