@@ -79,8 +79,10 @@ def only_a_worker_knows(job: ChatJob | CompletionJob, model: Model) -> bool:
     if isinstance(job, CompletionJob):
         unknown = bool(job.tokens)
     else:
-        # A template writes calls in its own way, and escapes what is in them.
-        unknown = bool(job.tools) or any(message.tool_calls for message in job.messages)
+        # A template writes calls in its own way, and escapes what is in them; how many tokens a
+        # picture is, only its model's projector knows.
+        told = any(message.tool_calls or message.images for message in job.messages)
+        unknown = told or bool(job.tools)
     return unknown or most_tokens(job) > model.context
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.services import only_a_worker_knows
-from tasks.jobs import ChatJob, CompletionJob, Form, Message, Sampling, Tool, ToolCall
+from tasks.jobs import ChatJob, CompletionJob, Form, Image, Message, Sampling, Tool, ToolCall
 from tasks.model import Model
 
 MODEL = Model(name="m", kind="chat", source="echo:", context=200)
@@ -47,6 +47,7 @@ def test_what_fits_for_certain_is_not_asked_about(job: ChatJob | CompletionJob) 
         chat(tools=(Tool("f"),)),
         chat(tools=(Tool("f"),), tool_choice="none"),
         chat(messages=(CALLED,)),
+        chat(messages=(Message("user", "", images=(Image(0, b"a picture"),)),)),
         complete(texts=("x" * 183,)),
         complete(texts=("x",), form=Form("gbnf", 'root ::= "a"')),
         complete(texts=("x",), sampling=Sampling(logit_bias={5: 1.0})),

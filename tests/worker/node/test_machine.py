@@ -22,6 +22,11 @@ def test_a_stated_budget_is_the_budget(stated: str, expected: int) -> None:
     assert machine.this_machine(NodeSettings(node_memory=stated), Driver()).budget_bytes == expected
 
 
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
 def test_builds_for_cuda_are_told_by_their_libraries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
