@@ -61,6 +61,18 @@ def slots(_state: Any) -> dict[str, Any]:
     return {}
 
 
+@inspect_command(name="models")
+def models(_state: Any) -> dict[str, Any]:
+    """``celery inspect models`` asks every worker; this one has none."""
+    return {}
+
+
+@inspect_command(name="drain")
+def drain(_state: Any) -> dict[str, Any]:
+    """``celery inspect drain`` asks every worker; this one has nothing to drain."""
+    return {}
+
+
 @signals.setup_logging.connect
 def _configure_logs(**_: Any) -> None:
     configure_logs(settings)

@@ -130,6 +130,8 @@ def _planned(
         return ModelStatus("waiting", placement.reason, 0.0, at_ms)
     if placement is not None and placement.state == "placed" and placement.nodes:
         return _assigned(placement, nodes, at_ms)
+    if placement is not None and placement.state == "unloaded" and placement.reason:
+        return ModelStatus("unloaded", placement.reason, 0.0, at_ms)
     if nodes:
         return ModelStatus("waiting", "it is not placed yet", 0.0, at_ms)
     return ModelStatus("missing", "no node is alive, and no worker serves it", 0.0, at_ms)

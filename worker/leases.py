@@ -110,6 +110,8 @@ class Leases:
         before = self.standing.told
         report = self.standing.report(now, busy, worked, int(self._renew_s * 4000))
         self._roster.report(self._model.queue, self.holder, report)
+        if before is None:
+            self._clear_away(now)
         if report.state == "ready" and (before is None or before.state != "ready"):
             self._retire_failures()
         return report
@@ -135,6 +137,16 @@ class Leases:
         with self._lock:
             busy, worked = len(self._held), self._worked
         return self.standing.has_news(busy, worked)
+
+    def _clear_away(self, now: int) -> None:
+        """Drop the expired reports of tries to load that never held a job.
+
+        The reconciler looks after queues that took one; of a model that nobody asks for, and that
+        dies in loading every ten seconds, each process would leave its report for ever.
+        """
+        for instance, report in self._roster.all_workers(self._model.queue).items():
+            if report.state in ("loading", "failed") and report.expires_ms < now:
+                self._roster.retire(self._model.queue, instance)
 
     def _retire_failures(self) -> None:
         """Earlier tries to load, of processes by this one's name, have failed in vain."""

@@ -49,7 +49,7 @@ class Placer:
         self._name = name
         self._stopped = threading.Event()
         self._catalog: LiveCatalog | None = None
-        self._memory = Memory()
+        self.memory = Memory()
         self._trouble = ""
 
     def run(self) -> None:
@@ -59,7 +59,7 @@ class Placer:
                 self.round()
                 self._trouble = ""
             except (redis.RedisError, OSError) as error:
-                self._memory = Memory()
+                self.memory = Memory()
                 self._say(f"redis does not answer ({type(error).__name__})")
             except (CatalogError, msgspec.MsgspecError) as error:
                 # The file is being written, or a report is a newer release's.
@@ -78,11 +78,11 @@ class Placer:
     def round(self) -> None:
         """One round: nothing when another keeper is elected."""
         if not self._roster.elect(self._name, TERM_S, seat="placer"):
-            self._memory = Memory()
+            self.memory = Memory()
             return
-        facts = self._facts.read(self._models().now().models, self._memory)
+        facts = self._facts.read(self._models().now().models, self.memory)
         decided = plan(facts)
-        self._memory = decided.memory
+        self.memory = decided.memory
         if self._wish(decided):
             self._assign(facts, decided)
             if decided.placements != facts.placements:

@@ -33,6 +33,8 @@ QUEUE = "chat.m"
 HOLDERS = ("a", "b", "c")
 MOST_WAITING = 6
 
+UNAVAILABLE = Failed("model_unavailable", "x")
+
 picks = st.integers(0, 1_000_000)
 
 
@@ -177,6 +179,13 @@ class LedgerMachine(RuleBasedStateMachine):
             self.client.zadd(self.ledger.keys.open, {job_id: 1}, xx=True)
             expired = self.upkeep.expire()
             assert all(self.ledger.state(each) == "expired" for each in expired)
+
+    @rule(most=st.integers(1, 3))
+    def nobody_can_serve_the_queue(self, most: int) -> None:
+        before = self.records.queue(QUEUE).depth
+        refused = self.upkeep.refuse(QUEUE, UNAVAILABLE, most)
+        assert len(refused) <= min(most, before)
+        assert all(self.ledger.state(each) == "failed" for each in refused)
 
     @rule()
     def the_keeper_audits(self) -> None:

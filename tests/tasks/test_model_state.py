@@ -158,6 +158,13 @@ def test_a_wanted_model_without_a_place_waits() -> None:
     assert state_of(MODEL, None, WANTED, [], node()).state == "waiting"
 
 
+def test_a_preload_without_room_says_so() -> None:
+    """It is unloaded although it is wanted, for the placer's reason."""
+    placement = Placement("unloaded", reason="no room on n")
+    status = state_of(MODEL, placement, None, [], node())
+    assert (status.state, status.reason) == ("unloaded", "no room on n")
+
+
 @pytest.mark.parametrize(
     ("why", "said"),
     [("admin", "admin"), ("idle", "ttl_s"), ("evicted", "room"), ("turn", "turn")],

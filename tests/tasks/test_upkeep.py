@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.events import Done, Failed, Usage
+from tasks.errors import ModelUnavailable
+from tasks.events import Done, Failed, Token, Usage
+from tasks.jobs import Priority
 from tasks.ledger import Ledger
 from tasks.records import Records
 from tasks.settings import QueueSettings

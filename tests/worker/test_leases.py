@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 
 from tasks.jobs import ChatJob, Message, new_id
@@ -24,6 +25,7 @@ class Worker:
 
     def __init__(self, settings: QueueSettings, ledger: Ledger) -> None:
         own = WorkerSettings.model_validate({**settings.model_dump(), "lease_renew_s": 30})
+        self.leases_settings = own
         self.model = Model(name=settings.key_prefix, kind="chat", source="echo:")
         self.ledger = ledger
         self.roster = Roster(ledger.redis, settings)
@@ -108,3 +110,21 @@ def test_a_worker_that_is_ready_retires_its_own_failures(worker: Worker) -> None
     worker.leases.become("ready")
     wait_for(lambda: "earlier" not in worker.roster.workers(worker.model.queue))
     assert "another" in worker.roster.workers(worker.model.queue)
+
+
+def test_a_worker_clears_away_what_tries_to_load_left(worker: Worker) -> None:
+    """Of a queue that never took a job nobody else does: a row would stay of every try."""
+    now = worker.report()
+
+    def left(instance: str, state: str, expires_ms: int) -> None:
+        report = msgspec.structs.replace(now, state=state, expires_ms=expires_ms)
+        worker.roster.report(worker.model.queue, instance, report)
+
+    left("failed long ago", "failed", 1)
+    left("killed in loading", "loading", 1)
+    left("failed just now", "failed", now.expires_ms)
+    left("may have held jobs", "ready", 1)
+    later = Leases(worker.ledger, worker.roster, worker.model, worker.leases_settings)
+    later.report()
+    kept = set(worker.roster.all_workers(worker.model.queue))
+    assert kept == {"failed just now", "may have held jobs", worker.leases.holder, later.holder}
