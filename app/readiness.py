@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from tasks.fleet import NodeReport, Placement, Wish
 from tasks.gateway import Gateway
 from tasks.model import Model
@@ -57,4 +59,8 @@ def _readiness(gateway: Gateway, model: Model, plans: _Plans) -> Readiness:
     reports = list(gateway.roster.workers(model.queue).values())
     status = status_of(model, placement, wish, reports, plans.nodes)
     has_place = placement is None or placement.state == "placed"
-    return Readiness(status, is_due=is_wanted(model, wish) and has_place)
+    is_due = is_wanted(model, wish) and has_place
+    if is_due and status.state == "waiting":
+        # Not for room: a node is alive, and nobody has placed the model yet.
+        status = msgspec.structs.replace(status, state="missing")
+    return Readiness(status, is_due)

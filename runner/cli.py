@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from console import jobs, models
-from console.nodes import nodes
+from console import jobs
+from console.fleet import models
+from console.fleet.nodes import nodes
 from console.queues import queues
 from runner.config import prepare_folders, write_config
 from runner.errors import CannotStart

@@ -126,14 +126,13 @@ def _planned(
     at_ms = wish.at_ms if wish else 0
     if not is_wanted(model, wish):
         return ModelStatus("unloaded", UNLOADED[wish.why] if wish else "", 0.0, at_ms)
-    if placement is not None and placement.state == "waiting":
-        return ModelStatus("waiting", placement.reason, 0.0, at_ms)
     if placement is not None and placement.state == "placed" and placement.nodes:
         return _assigned(placement, nodes, at_ms)
-    if placement is not None and placement.state == "unloaded" and placement.reason:
-        return ModelStatus("unloaded", placement.reason, 0.0, at_ms)
+    if placement is not None and placement.state in ("waiting", "unloaded") and placement.reason:
+        return ModelStatus(placement.state, placement.reason, 0.0, at_ms)
     if nodes:
-        return ModelStatus("waiting", "it is not placed yet", 0.0, at_ms)
+        told = placement.reason if placement is not None else ""
+        return ModelStatus("waiting", told or "it is not placed yet", 0.0, at_ms)
     return ModelStatus("missing", "no node is alive, and no worker serves it", 0.0, at_ms)
 
 

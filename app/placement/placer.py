@@ -64,12 +64,18 @@ class Placer:
             except (CatalogError, msgspec.MsgspecError) as error:
                 # The file is being written, or a report is a newer release's.
                 self._say(str(error))
+            except Exception as error:
+                # The keeper lives on without this thread, and nothing would ever be placed again.
+                if self._say(repr(error)):
+                    log.exception("a round failed")
 
-    def _say(self, trouble: str) -> None:
-        """Once, and not four times a second."""
-        if trouble != self._trouble:
-            self._trouble = trouble
-            log.warning("nothing is placed", reason=trouble)
+    def _say(self, trouble: str) -> bool:
+        """Once, and not four times a second; whether it was news."""
+        if trouble == self._trouble:
+            return False
+        self._trouble = trouble
+        log.warning("nothing is placed", reason=trouble)
+        return True
 
     def stop(self) -> None:
         """End after the current round."""

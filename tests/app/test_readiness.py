@@ -12,6 +12,7 @@ from tasks.connection import now_ms
 from tasks.fleet import Placement, Wish
 from tasks.gateway import Gateway
 from tasks.roster import Report
+from tests.app.placement.pictures import a_node
 
 NODELESS: dict[str, Any] = {"node": "w", "pid": 1, "slots": 1, "context": 9}
 DUE = [None, Placement("placed", ("box",)), Placement("placed", reason="no node is at work")]
@@ -54,6 +55,18 @@ def test_a_model_that_should_be_there_is_missed(
         served.fleet.place({"absent": placement})
     status, entry = absent(http)
     assert (status, entry["state"]) == (503, "missing")
+
+
+def test_a_model_that_no_keeper_has_placed_yet_is_missed(
+    http: FlaskClient, served: Gateway
+) -> None:
+    """A node is alive: to wait for room is another thing, and no cause to say that all is well."""
+    expires_ms = now_ms(served.redis) + 5_000
+    served.fleet.report(a_node("box", 100, expires_ms=expires_ms))
+    for placement in ({}, {"absent": Placement("placed", reason="box has not said yet")}):
+        served.fleet.place(placement)
+        status, entry = absent(http)
+        assert (status, entry["state"]) == (503, "missing")
 
 
 @pytest.mark.parametrize("placement", ELSEWHERE, ids=str)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from console import loading
+from console.fleet import loading
 from tasks.fleet import Placement, Wish
 from tasks.model import Model
 from tests.conftest import RedisServer
@@ -66,10 +66,9 @@ def test_a_load_is_waited_for(millrace: Millrace, fleets: Fleets, model: Model) 
         result = millrace("models", "load", "em")
     assert result.exit_code == 0, result.output
     assert result.stdout == "m is ready on box (cpu).\n"
-    assert result.stderr.splitlines() == [
-        "m is waiting: it is not placed yet",
-        "m is loading on box",
-    ]
+    # The first stage may be over by the first look, on a busy machine.
+    assert result.stderr.splitlines()[-1] == "m is loading on box"
+    assert len(set(result.stderr.splitlines())) == len(result.stderr.splitlines())
     wish = fleets.wish(model)
     assert wish is not None
     assert (wish.wanted, wish.why) == (True, "admin")

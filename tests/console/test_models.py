@@ -9,9 +9,9 @@ import re
 import pytest
 from rich.console import Console
 
-from console.fleet_rows import ModelRow
-from console.fleet_snapshot import FleetSnapshot
-from console.model_views import models_view
+from console.fleet.fleet_rows import ModelRow
+from console.fleet.fleet_snapshot import FleetSnapshot
+from console.fleet.model_views import models_view
 from console.outage import Outage
 from tasks.fleet import Child, Offer, Placement, Seat, Wish
 from tasks.model import Model

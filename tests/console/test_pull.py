@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Pauses as they are, but in a hundredth of the time; Ctrl-C heard as in a terminal.
 HURRIED = """
 import signal; signal.signal(signal.SIGINT, signal.default_int_handler)
-import console.hub as h; h.PAUSES_S = tuple(s / 100 for s in h.PAUSES_S)
+import console.pulling.hub as h; h.PAUSES_S = tuple(s / 100 for s in h.PAUSES_S)
 from runner.cli import main; main()
 """
 CONTENT = random.Random(1).randbytes(3_000_000)

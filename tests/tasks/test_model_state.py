@@ -155,6 +155,9 @@ def test_a_wanted_model_without_a_place_waits() -> None:
     waiting = state_of(MODEL, Placement("waiting", reason="box is full"), WANTED, [], node())
     assert waiting == ModelStatus("waiting", "box is full", 0.0, 1_000)
     assert state_of(MODEL, Placement("unloaded"), WANTED, [], node()).state == "waiting"
+    unsure = Placement("placed", reason="box has not said yet")
+    told = state_of(MODEL, unsure, WANTED, [], node())
+    assert told == ModelStatus("waiting", "box has not said yet", 0.0, 1_000)
     assert state_of(MODEL, None, WANTED, [], node()).state == "waiting"
 
 

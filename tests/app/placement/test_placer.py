@@ -181,6 +181,24 @@ def test_a_catalog_with_a_fault_ends_nobody(
     thread.join()
 
 
+def test_what_nobody_thought_of_ends_nobody(
+    fleet: Fleet, placer: Placer, told: QueueSettings
+) -> None:
+    """A name that is no text lies among the wishes: once it is gone, models are placed again."""
+    wishes = Keys(told.key_prefix).wishes
+    fleet.redis.hset(wishes, b"\xff", b"{}")
+    report_node(fleet)
+    thread = threading.Thread(target=placer.run)
+    thread.start()
+    time.sleep(0.6)
+    assert thread.is_alive()
+    fleet.redis.hdel(wishes, b"\xff")
+    time.sleep(0.6)
+    placer.stop()
+    thread.join()
+    assert "keen" in fleet.assignments("a")
+
+
 def test_redis_may_be_away(mortal_redis: RedisServer, told: QueueSettings) -> None:
     """The placer goes on when it is back, and holds nobody's silence against him."""
     own = told.model_copy(update={"queue_url": mortal_redis.url})

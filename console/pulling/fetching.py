@@ -13,10 +13,10 @@ import httpx2
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError
 
-from console.checksums import Expected, find_fault
-from console.download import Progress, download
-from console.hub import describe, is_offline, refusal
-from console.hub_files import HubFile, NotFetched, NotReached, Remote, locked, parse
+from console.pulling.checksums import Expected, find_fault
+from console.pulling.download import Progress, download
+from console.pulling.hub import describe, is_offline, refusal
+from console.pulling.hub_files import HubFile, NotFetched, NotReached, Remote, locked, parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from console.fleet_rows import ModelRow
+from console.fleet.fleet_rows import ModelRow
 from console.wording import one_line
 from tasks.fleet import Wish
 

@@ -21,7 +21,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from console.hub_files import HubFile, NotFetched, NotReached, Remote
+from console.pulling.hub_files import HubFile, NotFetched, NotReached, Remote
 from console.wording import span
 
 # Between attempts that brought nothing; one that brought something counts as the first.

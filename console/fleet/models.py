@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from console.adding import add_model
-from console.definitions import check_forgettable, find_model, forget
-from console.fleet_snapshot import known_models, read_fleet, read_model
-from console.loading import load, unload
-from console.model_detail import model_table
-from console.model_views import models_json, models_view
+from console.fleet.adding import add_model
+from console.fleet.definitions import check_forgettable, find_model, forget
+from console.fleet.fleet_snapshot import known_models, read_fleet, read_model
+from console.fleet.loading import load, unload
+from console.fleet.model_detail import model_table
+from console.fleet.model_views import models_json, models_view
 from console.place import opened
-from console.pull import pull_model
+from console.pulling.pull import pull_model
 from console.screen import show
 from console.watch import AsObject, Interval, Views, Watching, look
 

@@ -10,8 +10,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from console.fleet_rows import ModelRow
-from console.fleet_snapshot import FleetSnapshot
+from console.fleet.fleet_rows import ModelRow
+from console.fleet.fleet_snapshot import FleetSnapshot
 from console.outage import Outage, headline
 from console.screen import plain_table
 from console.wording import clean, one_line, size, span

@@ -20,8 +20,8 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]
     hf_raise_for_status,
 )
 
-from console.hub import PASSING, PAUSES_S
-from console.hub_files import NotFetched, Remote
+from console.pulling.hub import PASSING, PAUSES_S
+from console.pulling.hub_files import NotFetched, Remote
 from console.wording import counted, size, span
 
 _PARTIAL_CONTENT, _RANGE_REFUSED = 206, 416

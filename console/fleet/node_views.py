@@ -10,9 +10,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from console.fleet_rows import NodeRow
-from console.fleet_snapshot import FleetSnapshot
-from console.model_views import STYLES, status_text
+from console.fleet.fleet_rows import NodeRow
+from console.fleet.fleet_snapshot import FleetSnapshot
+from console.fleet.model_views import STYLES, status_text
 from console.outage import Outage, headline
 from console.screen import plain_table
 from console.wording import clean, counted, one_line, size

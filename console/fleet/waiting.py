@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from console.fleet_rows import ModelRow
-from console.fleet_snapshot import read_model
-from console.judging import SETTLE_S, Verdict
+from console.fleet.fleet_rows import ModelRow
+from console.fleet.fleet_snapshot import read_model
+from console.fleet.judging import SETTLE_S, Verdict
 from console.place import Place, complain
 from console.screen import is_live
 from console.wording import one_line, span

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from console.fleet_rows import ModelRow, NodeRow
+from console.fleet.fleet_rows import ModelRow, NodeRow
 from console.place import Place, complain
 from tasks.catalog import Catalog
 from tasks.fleet import Assignment, NodeReport, Placement, Wish

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import typer
 
-from console.fleet_rows import host_of
-from console.judging import Verdict, judge_load, judge_unload
+from console.fleet.fleet_rows import host_of
+from console.fleet.judging import Verdict, judge_load, judge_unload
+from console.fleet.waiting import Judge, wait_for
 from console.place import INTERRUPTED, REFUSED, Place, complain, fail
-from console.waiting import Judge, wait_for
 from tasks.connection import now_ms
 from tasks.errors import TaskError
 from tasks.fleet import Wish

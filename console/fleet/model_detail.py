@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from rich.table import Table
 
-from console.fleet_rows import ModelRow
-from console.model_views import memory, status_text
+from console.fleet.fleet_rows import ModelRow
+from console.fleet.model_views import memory, status_text
 from console.screen import two_columns
 from console.wording import clean, moment, one_line, size, span
 from tasks.fleet import NodeReport, Offer

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from console.fleet_snapshot import known_models, read_fleet
-from console.node_views import nodes_json, nodes_view
+from console.fleet.fleet_snapshot import known_models, read_fleet
+from console.fleet.node_views import nodes_json, nodes_view
 from console.place import opened
 from console.watch import AsObject, Interval, Views, Watching, look
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from console.definitions import define, spelled_out
-from console.loading import load
+from console.fleet.definitions import define, spelled_out
+from console.fleet.loading import load
 from console.place import UNREACHABLE, fail, opened
 from tasks.model import CatalogError, Kind, KvType, Model, RuntimeName
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from console.definitions import find_model
-from console.fetch_views import shown
+from console.fleet.definitions import find_model
 from console.place import INTERRUPTED, REFUSED, complain, fail, opened
+from console.pulling.fetch_views import shown
 from console.wording import clean, size
 from tasks.catalog import package_file
 from tasks.model import CatalogError, Model
 
 if TYPE_CHECKING:
-    from console.download import Progress
+    from console.pulling.download import Progress
 
 
 def pull_model(
@@ -55,8 +55,8 @@ def _had(source: str, pin: str | None, progress: Progress) -> bool:
     if not source.startswith("hf:"):
         return _lies_here(source)
     # The hub's library takes a quarter of a second to import, and most commands need none of it.
-    from console.fetching import fetch
-    from console.hub_files import NotFetched
+    from console.pulling.fetching import fetch
+    from console.pulling.hub_files import NotFetched
 
     try:
         fetched = fetch(source, pin, progress)

@@ -1,0 +1,1 @@
+"""``millrace models`` and ``millrace nodes``: what is loaded where, and saying what should be."""
