@@ -12,7 +12,7 @@ import time
 
 import redis
 
-from app.placement.words import unplaceable
+from app.placement.words import unplaceable, without_folders
 from tasks.fleet import Placement
 from tasks.gateway import Gateway
 from tasks.model import Model
@@ -70,4 +70,4 @@ class Admission:
             return
         is_served = any(each.state in ("ready", "loading") for each in workers if not each.gone)
         if placement is not None and placement.state == "unplaceable" and not is_served:
-            raise unplaceable(model.name, placement.reason)
+            raise unplaceable(model.name, without_folders(placement.reason))

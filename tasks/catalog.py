@@ -105,7 +105,8 @@ def package_file(reference: str) -> Path:
     """
     package, _, inner = reference.partition("/")
     spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
+    # A folder without code is a package too, to Python: any folder beside the program, data/ say.
+    if spec is None or spec.origin is None or not spec.submodule_search_locations:
         raise CatalogError(f"the package {package!r} is not installed")
     folder = Path(next(iter(spec.submodule_search_locations))).resolve()
     file = (folder / inner).resolve()

@@ -167,6 +167,18 @@ class Fleet:
         """Every node's last report, also of those that have gone silent."""
         return _decoded(self.redis.hgetall(self._keys.nodes), NodeReport)
 
+    def forget_silent(self, silent_ms: int) -> list[str]:
+        """Forget the nodes that reported last so long ago, and what they were to serve; who.
+
+        Machines that come and go bear new names: what they left is read in every round.
+        """
+        oldest_ms = now_ms(self.redis) - silent_ms
+        gone = [name for name, each in self.all_nodes().items() if each.expires_ms < oldest_ms]
+        if gone:
+            self.redis.hdel(self._keys.nodes, *gone)
+            self.redis.hdel(self._keys.assignments, *gone)
+        return gone
+
     def assignments(self, node: str) -> dict[str, Assignment]:
         """What a node is to serve, by model."""
         row = self.redis.hget(self._keys.assignments, node)

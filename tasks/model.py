@@ -16,6 +16,9 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$"
 DEVICE = r"^(cpu|any|cuda(:\d{1,2})?)$"
 SHA256 = r"^[0-9a-f]{64}$"
 
+# Of ggml; with thousands of them a loader hangs, and with more it crashes.
+MOST_THREADS = 512
+
 # What says nothing about the process that serves the model: a change of these restarts no worker.
 _BESIDE = ("aliases", "max_waiting", "ttl_s", "preload", "pinned", "replicas", "created_at")
 
@@ -122,6 +125,7 @@ def _check_ranges(model: Model) -> None:
         ("speculative", 0, 32),
         ("n_gpu_layers", -1, 10_000),
         ("replicas", 1, 1_000),
+        ("threads", 0, MOST_THREADS),
     ):
         value = getattr(model, name)
         if not least <= value <= most:
@@ -130,8 +134,8 @@ def _check_ranges(model: Model) -> None:
         value = getattr(model, name)
         if value is not None and value < 1:
             raise CatalogError(f"{model.name}: {name} must be at least 1")
-    if model.threads < 0 or model.tokens_per_s < 0 or model.ttl_s < 0:
-        raise CatalogError(f"{model.name}: threads, tokens_per_s and ttl_s must not be negative")
+    if model.tokens_per_s < 0 or model.ttl_s < 0:
+        raise CatalogError(f"{model.name}: tokens_per_s and ttl_s must not be negative")
 
 
 def _check_kind(model: Model) -> None:

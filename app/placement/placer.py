@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import msgspec
 import redis
@@ -25,6 +26,9 @@ log = structlog.get_logger(__name__)
 ROUND_S = 0.25
 # The seat is another's this long after its holder died.
 TERM_S = 3.0
+# A node that is silent for a week does not come back; looked for every hour.
+SILENT_MS = 7 * 24 * 3_600_000
+SILENT_LOOK_S = 3_600.0
 REFUSED_A_CALL = 100
 CALLS_A_ROUND = 10
 
@@ -51,6 +55,7 @@ class Placer:
         self._catalog: LiveCatalog | None = None
         self.memory = Memory()
         self._trouble = ""
+        self._silent_look_at = 0.0
 
     def run(self) -> None:
         """Place models until ``stop``."""
@@ -86,6 +91,7 @@ class Placer:
         if not self._roster.elect(self._name, TERM_S, seat="placer"):
             self.memory = Memory()
             return
+        self._forget_silent()
         facts = self._facts.read(self._models().now().models, self.memory)
         decided = plan(facts)
         self.memory = decided.memory
@@ -95,6 +101,13 @@ class Placer:
                 self._fleet.place(dict(decided.placements))
         for refusal in decided.refusals:
             self._refuse(refusal)
+
+    def _forget_silent(self) -> None:
+        if time.monotonic() < self._silent_look_at:
+            return
+        self._silent_look_at = time.monotonic() + SILENT_LOOK_S
+        for node in self._fleet.forget_silent(SILENT_MS):
+            log.info("forgot a node that is long silent", node=node)
 
     def _models(self) -> LiveCatalog:
         # Made here and not at the start: a catalog with a fault in it must not end the keeper.

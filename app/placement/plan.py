@@ -16,7 +16,8 @@ from app.placement.picture import Facts, Plan, Refusal
 from app.placement.placing import place_all
 from app.placement.view import View
 from app.placement.wanting import wish_anew
-from app.placement.words import not_loading, unplaceable
+from app.placement.words import not_loading, unplaceable, without_folders
+from tasks.errors import ModelUnavailable
 from tasks.fleet import Placement
 from tasks.model import Model
 
@@ -59,11 +60,15 @@ def _placement(draft: Draft, model: Model) -> Placement:
 def _refusals(draft: Draft, placements: dict[str, Placement]) -> list[Refusal]:
     """For the queues in which jobs wait that nobody can serve."""
     refusals = []
+    told: ModelUnavailable
     for name, model in draft.view.models.items():
         if not draft.view.queue(name).waiting:
             continue
         if placements[name].state == "unplaceable":
-            refusals.append(Refusal(model.queue, unplaceable(name, placements[name].reason)))
+            told = unplaceable(name, without_folders(placements[name].reason))
         elif name in draft.broken or (name in draft.failures and not draft.serving(name)):
-            refusals.append(Refusal(model.queue, not_loading(name, draft.failures[name].reason)))
+            told = not_loading(name, without_folders(draft.failures[name].reason))
+        else:
+            continue
+        refusals.append(Refusal(model.queue, told))
     return refusals

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from tasks.errors import ModelUnavailable, ModelUnplaceable
+
+_FOLDERS = re.compile(r"(?<![\w./])/(?:[^/\s:'\"]+/)+")
 
 
 def unplaceable(name: str, reason: str) -> ModelUnplaceable:
@@ -13,3 +17,8 @@ def unplaceable(name: str, reason: str) -> ModelUnplaceable:
 def not_loading(name: str, reason: str) -> ModelUnavailable:
     """The model does not load where it was put."""
     return ModelUnavailable(f"The model {name!r} does not load: {reason}")
+
+
+def without_folders(reason: str) -> str:
+    """The reason for those who ask for answers: where files lie here is no business of theirs."""
+    return _FOLDERS.sub("", reason)

@@ -36,6 +36,14 @@ def command_line(process: psutil.Process) -> str:
         return ""
 
 
+def parent_of(process: psutil.Process) -> int:
+    """The parent's pid; 0 for a process that has ended since it was listed."""
+    try:
+        return process.ppid()
+    except psutil.Error:
+        return 0
+
+
 class Stack:
     """``millrace up`` in a process group of its own.
 
@@ -143,9 +151,13 @@ class Stack:
         return min(found, key=lambda process: process.create_time()).pid
 
     def workers_of(self, queue: str) -> list[psutil.Process]:
-        """The processes that consume from ``queue``."""
+        """The processes that consume from ``queue``.
+
+        Not what one of them is just starting: until its exec it bears its parent's command line.
+        """
         words = f"-Q {queue} "
-        return [each for each in self.processes() if words in command_line(each)]
+        found = {each.pid: each for each in self.processes() if words in command_line(each)}
+        return [each for each in found.values() if parent_of(each) not in found]
 
     def node_pid(self) -> int:
         """The process of the node."""

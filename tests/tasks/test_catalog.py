@@ -94,3 +94,12 @@ def test_a_package_file_outside_or_missing_is_refused(reference: str) -> None:
     """A source cannot leave its package's folder."""
     with pytest.raises(CatalogError):
         package_file(reference)
+
+
+def test_a_mere_folder_is_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies in a folder beside the program is not reached as if it were installed."""
+    (tmp_path / "mere_folder").mkdir()
+    (tmp_path / "mere_folder" / "m.gguf").write_bytes(b"")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(CatalogError, match="is not installed"):
+        package_file("mere_folder/m.gguf")

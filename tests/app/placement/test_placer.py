@@ -199,6 +199,19 @@ def test_what_nobody_thought_of_ends_nobody(
     assert "keen" in fleet.assignments("a")
 
 
+def test_a_node_that_is_silent_for_a_week_is_forgotten(fleet: Fleet, placer: Placer) -> None:
+    """With what it was to serve; one that is silent since yesterday may come back."""
+    report_node(fleet)
+    now, day_ms = now_ms(fleet.redis), 24 * 3_600_000
+    for name, days in (("yesterday", 1), ("long ago", 8)):
+        fleet.report(a_node(name, 100, expires_ms=now - days * day_ms))
+        fleet.assign(name, {"keen": Assignment("cpu")})
+    placer.round()
+    assert set(fleet.all_nodes()) == {"a", "yesterday"}
+    assert "long ago" not in fleet.all_assignments()
+    assert fleet.assignments("yesterday") == {"keen": Assignment("cpu")}
+
+
 def test_redis_may_be_away(mortal_redis: RedisServer, told: QueueSettings) -> None:
     """The placer goes on when it is back, and holds nobody's silence against him."""
     own = told.model_copy(update={"queue_url": mortal_redis.url})
