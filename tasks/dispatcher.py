@@ -149,11 +149,12 @@ class Dispatcher:
             if not names:
                 self._wanted.clear()
                 return
+            # Before it subscribes: a connection that breaks meanwhile is to be closed too.
+            self._pubsub = pubsub
             pubsub.subscribe(*names)
             # redis-py would reconnect silently inside a read: then nobody would know that
             # messages were lost in between. Every break must come up here.
             pubsub.connection.retry.update_retries(0)
-            self._pubsub = pubsub
         while not self._stopped:
             message = pubsub.get_message(timeout=READ_S)
             if message is not None:

@@ -209,7 +209,8 @@ def test_a_stream_survives_the_death_of_redis(
 ) -> None:
     """Redis killed and started again in the middle of an answer: it completes without a gap."""
     client = connect(mortal_redis.url)
-    line = Line(Ledger(client, settings), Dispatcher(client))
+    dispatcher = Dispatcher(client)
+    line = Line(Ledger(client, settings), dispatcher)
     time.sleep(1.1)  # the append-only file is synced every second
     thread = line.speak(200, pause_s=0.01)
     got = []
@@ -221,6 +222,8 @@ def test_a_stream_survives_the_death_of_redis(
             mortal_redis.start()
     thread.join()
     line.publisher.close()
+    dispatcher.close()
+    client.close()
     assert got == expected(200)
 
 
