@@ -52,7 +52,8 @@ def judge_load(row: ModelRow, wish: Wish, *, any_node: bool) -> Verdict | None:
 def judge_unload(row: ModelRow, wish: Wish) -> Verdict | None:
     """What came of the wish to unload; None while it is under way."""
     name = row.model.name
-    if row.wish is not None and row.wish.at_ms > wish.at_ms and row.wish.wanted:
+    # The same moment is possible: a job that was given back asks with the time of the order.
+    if row.wish is not None and row.wish.at_ms >= wish.at_ms and row.wish.wanted:
         return Verdict(False, f"{name} was asked for again meanwhile ({row.wish.why}).")
     if not row.living and not row.children:
         return Verdict(True, f"{name} is unloaded.")

@@ -160,6 +160,9 @@ class WorkerChild:
     def _hear(self, report: Report | None) -> None:
         if report is None:
             return
+        if report.state == "draining":
+            # Whoever asked it to (an operator did): it takes nothing more, so another follows it.
+            self._is_leaving = True
         if report.state == "failed":
             self._deaths.hear_failure(report)
         elif report.state in ("ready", "draining") and not self._was_ready:

@@ -158,6 +158,17 @@ def test_a_drain_that_is_taken_back_ends_and_starts_anew(child_of: MakeChild) ->
     assert child.standing().state == "starting"
 
 
+def test_one_that_somebody_else_drained_is_followed_by_another(child_of: MakeChild) -> None:
+    """An operator asked it to drain: it finishes what it runs, ends, and starts anew."""
+    child = stepped(child_of("sleep 60"))
+    stepped(child, report=report_of(child, "ready"))
+    busy, idle = report_of(child, "draining", busy=1), report_of(child, "draining")
+    assert stepped(child, "serve", busy).standing().state == "stopping"
+    assert child.standing().process[0] == busy.pid
+    eventually(lambda: stepped(child, "serve", idle).standing().process[0] != busy.pid)
+    assert child.standing().restarts == 0
+
+
 def test_one_that_is_not_ready_has_nothing_to_finish(child_of: MakeChild) -> None:
     """A drain while it loads ends it."""
     child = stepped(child_of("sleep 60"))
