@@ -208,6 +208,7 @@ class ModelProcess:
             self.embed.shutdown()
         else:
             self.engine.close()
+        self.ledger.redis.close()
 
     def _load(self) -> None:
         standing = self.leases.standing

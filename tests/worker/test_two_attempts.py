@@ -33,11 +33,14 @@ def process(settings: QueueSettings) -> Iterator[ModelProcess]:
         context=1024,
         tokens_per_s=40,
     )
-    process = ModelProcess(own, make_celery(settings), model)
+    celery = make_celery(settings)
+    process = ModelProcess(own, celery, model)
     process.start()
     yield process
-    process.close()
+    process.drain()
     process.ledger.redis.delete(model.queue)
+    process.close()
+    celery.close()
 
 
 def ticket(process: ModelProcess) -> threading.Thread:

@@ -28,11 +28,14 @@ def process(settings: QueueSettings) -> Iterator[ModelProcess]:
     """An embedding model's process whose queue no other test has."""
     own = WorkerSettings.model_validate(settings.model_dump())
     model = Model(name=settings.key_prefix, kind="embed", source="echo:", slots=4, context=64)
-    process = ModelProcess(own, make_celery(settings), model)
+    celery = make_celery(settings)
+    process = ModelProcess(own, celery, model)
     process.start()
     yield process
-    process.close()
+    process.drain()
     process.ledger.redis.delete(model.queue)
+    process.close()
+    celery.close()
 
 
 def accept(process: ModelProcess, *texts: str, **changes: Any) -> tuple[str, Accepted]:
