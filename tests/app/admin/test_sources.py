@@ -67,7 +67,7 @@ def test_a_relative_path_is_read_from_where_the_api_runs(
 )
 def test_no_path_climbs_out_of_an_allowed_folder(allowed: Path, name: str) -> None:
     """Neither to a file beside it nor to the folder itself."""
-    refused(f"path:{allowed}/{name}", allowed)
+    assert refused(f"path:{allowed}/{name}", allowed).status == 400
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_link_in_a_circle_is_refused(allowed: Path) -> None:
     """Not an error of the server."""
     (allowed / "one").symlink_to(allowed / "two")
     (allowed / "two").symlink_to(allowed / "one")
-    refused(f"path:{allowed}/one/a.gguf", allowed)
+    assert refused(f"path:{allowed}/one/a.gguf", allowed).status == 400
 
 
 def test_a_link_inside_the_folder_and_a_linked_folder_are_fine(
@@ -127,10 +127,12 @@ def test_a_link_inside_the_folder_and_a_linked_folder_are_fine(
 ) -> None:
     """What counts is where the file lies, and the allowed folder may be a link itself."""
     (allowed / "named.gguf").symlink_to(allowed / "a.gguf")
-    checked_source(f"path:{allowed}/named.gguf", "p", [allowed])
+    named = f"path:{allowed}/named.gguf"
+    assert checked_source(named, "p", [allowed]) == named
     linked = tmp_path / "linked"
     linked.symlink_to(allowed)
-    checked_source(f"path:{linked}/a.gguf", "p", [linked])
+    within = f"path:{linked}/a.gguf"
+    assert checked_source(within, "p", [linked]) == within
 
 
 def test_a_refusal_does_not_tell_what_lies_elsewhere(allowed: Path) -> None:

@@ -21,6 +21,15 @@ from tests.app.images.files import good
 LIMITS = Limits()
 
 
+def is_read(data: bytes) -> bool:
+    """Whether the file is taken for one whole picture."""
+    try:
+        check(data, LIMITS)
+    except ImageRefused:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_whole_still_image_is_read(form: str) -> None:
     """Each of the four formats."""
@@ -45,18 +54,18 @@ def test_a_whole_still_image_is_read(form: str) -> None:
 )
 def test_every_way_to_write_colours_is_read(form: str, mode: str) -> None:
     """What the pixels mean is the model's business."""
-    check(files.save(Image.new(mode, (5, 7)), form), LIMITS)
+    assert is_read(files.save(Image.new(mode, (5, 7)), form))
 
 
 def test_a_phones_jpeg_with_a_second_picture_in_it_is_read() -> None:
     """It shows its first one: a gain map behind it is no animation."""
-    check(files.moving("MPO"), LIMITS)
+    assert is_read(files.moving("MPO"))
 
 
 def test_a_jpeg_in_passes_is_read() -> None:
     """As most of the web's are."""
     image = Image.effect_noise((300, 200), 80).convert("RGB")
-    check(files.save(image, "JPEG", progressive=True), LIMITS)
+    assert is_read(files.save(image, "JPEG", progressive=True))
 
 
 def test_the_limits_are_reached_but_not_passed() -> None:

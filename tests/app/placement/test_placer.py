@@ -177,6 +177,7 @@ def test_a_catalog_with_a_fault_ends_nobody(
     assert thread.is_alive()
     told.models_file.write_text(CATALOG)
     until(lambda: fleet.assignments("a") != {})
+    assert thread.is_alive()
     placer.stop()
     thread.join()
 

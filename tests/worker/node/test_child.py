@@ -173,6 +173,7 @@ def test_one_that_is_not_ready_has_nothing_to_finish(child_of: MakeChild) -> Non
     """A drain while it loads ends it."""
     child = stepped(child_of("sleep 60"))
     eventually(lambda: stepped(child, "drain").is_over)
+    assert child.standing().restarts == 0
 
 
 def test_one_that_does_not_end_is_killed(child_of: MakeChild) -> None:

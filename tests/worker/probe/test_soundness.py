@@ -128,13 +128,14 @@ def test_a_folder_that_cannot_be_written_costs_time_alone(encoder: Path, asked: 
 
 
 def test_a_pin_that_holds_lets_the_model_load(
-    encoder: Path, monkeypatch: pytest.MonkeyPatch
+    encoder: Path, monkeypatch: pytest.MonkeyPatch, asked: Asked
 ) -> None:
     """A file of the pinned sha256 passes, and is read through once."""
     model = embed(encoder, sha256=hashlib.sha256(encoder.read_bytes()).hexdigest())
     require_sound(model, encoder, Place(encoder.parent / "data"))
     monkeypatch.setattr(hashlib, "file_digest", None)
     require_sound(model, encoder, Place(encoder.parent / "data"))
+    assert len(asked) == 1
 
 
 def test_another_file_than_the_pinned_one_is_refused(encoder: Path, asked: Asked) -> None:
