@@ -83,6 +83,40 @@ class ApiSettings(QueueSettings):
     )
     image_limit_count: int = Field(8, ge=1, description="Most images in one chat request.")
 
+    cache: Literal["off", "deterministic", "all"] = Field(
+        "deterministic",
+        description="Which answers are kept and given again to equal requests: those with"
+        " temperature 0 or a seed (and all embeddings), all, or none.",
+    )
+    cache_ttl_s: int = Field(
+        86_400, gt=0, description="How long an answer is kept in the cache at most."
+    )
+    cache_entry_bytes: int = Field(
+        1024 * 1024, gt=0, description="Largest answer that is kept in the cache."
+    )
+
+    files_url: str = Field(
+        "",
+        description="Where files and the results of batches are stored: a folder, or an URL such"
+        " as s3://bucket/folder; left out, the folder files in the data folder.",
+    )
+    file_limit_bytes: int = Field(
+        512 * 1024 * 1024, gt=0, description="Largest file that may be uploaded."
+    )
+    batch_file_limit_bytes: int = Field(
+        200 * 1024 * 1024, gt=0, description="Largest input file of a batch."
+    )
+    batch_max_lines: int = Field(50_000, gt=0, description="Most requests in one batch.")
+    batch_max_inputs: int = Field(
+        50_000, gt=0, description="Most inputs to embed in one batch, all its requests together."
+    )
+    batch_ttl_s: int = Field(
+        2_592_000,
+        ge=3_600,
+        description="How long a batch that has ended is remembered, and how long its files are"
+        " kept (30 days) unless they say otherwise.",
+    )
+
     @field_validator("admin_key")
     @classmethod
     def _is_hard_to_guess(cls, key: SecretStr | None) -> SecretStr | None:

@@ -78,6 +78,14 @@ class Accepted(IntEnum):
     AWAITED = 2
 
 
+class Shared(Exception):
+    """Raised when an equal request is under way: the job ``job_id`` computes the answer to both."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
+
+
 class AlreadyAsked(Exception):
     """Raised when the same request came before under its idempotency key: ``job_id`` answers it."""
 

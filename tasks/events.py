@@ -64,11 +64,15 @@ class Finished(msgspec.Struct, frozen=True, array_like=True, tag="f"):
 
 
 class Vectors(msgspec.Struct, frozen=True, array_like=True, tag="v"):
-    """Embeddings of the inputs from ``start`` on: rows of ``dimensions`` little-endian float32."""
+    """Embeddings of the inputs from ``start`` on: rows of ``dimensions`` little-endian float32.
+
+    ``tokens`` is how many each of these inputs has; empty where an older worker did not say.
+    """
 
     start: int
     dimensions: int
     data: bytes
+    tokens: tuple[int, ...] = ()
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True):
@@ -96,10 +100,14 @@ class Timings(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Done(msgspec.Struct, frozen=True, array_like=True, tag="d"):
-    """The job is complete."""
+    """The job is complete.
+
+    ``identity`` is what computed it (``tasks.identities``); empty while its worker does not know.
+    """
 
     usage: Usage
     timings: Timings | None = None
+    identity: str = ""
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag="x"):

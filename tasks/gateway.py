@@ -13,7 +13,7 @@ from celery import Celery
 
 from tasks.catalog import Catalog
 from tasks.celery import make_celery
-from tasks.claims import Accepted, AlreadyAsked, State
+from tasks.claims import Accepted, AlreadyAsked, Shared, State
 from tasks.connection import Client, connect
 from tasks.dispatcher import Dispatcher
 from tasks.errors import QueueOutOfMemory, QueueUnavailable, TaskError, UnknownJob
@@ -79,21 +79,20 @@ class Gateway:
     def submit(self, job: Job, terms: Terms | None = None) -> Subscription:
         """Accept ``job`` into its model's queue and follow it; leaving early cancels it.
 
-        With other ``terms`` it may live on. Raises ``UnknownModel``, ``QueueFull``,
-        ``IdempotencyConflict``, ``AlreadyAsked``, and ``QueueUnavailable`` when Redis does not
-        take it.
+        With other ``terms`` it may live on; with a ``share`` the subscription may be that of
+        another job, which computes the same: then its ``job_id`` is not the job's. Raises
+        ``UnknownModel``, ``QueueFull``, ``IdempotencyConflict``, ``AlreadyAsked``, and
+        ``QueueUnavailable`` when Redis does not take it.
         """
         model = self.catalog.find(job.model)
         terms = terms or Terms.listened(self.settings, max_waiting=model.max_waiting)
-        subscription = Subscription(
-            self.ledger,
-            self.dispatcher,
-            job.id,
-            on_close=lambda left: self._left(job.id, model.queue, terms, left),
-        )
-        self._listeners.add(job.id, terms.listen_s)
+        subscription = self._subscription(job.id, model.queue, terms)
         try:
             self._accept(job, model.queue, terms)
+        except Shared as other:
+            self._listeners.drop(job.id)
+            subscription.abandon()
+            return self._subscription(other.job_id, model.queue, terms, look_now=True)
         except redis.RedisError as error:
             # Refused, or accepted and the answer lost: it is cancelled as far as one can. Beside,
             # because the client's 503 must not wait for a Redis that is away once more.
@@ -104,6 +103,18 @@ class Gateway:
             subscription.abandon()
             raise
         return subscription
+
+    def _subscription(
+        self, job_id: str, queue: str, terms: Terms, *, look_now: bool = False
+    ) -> Subscription:
+        self._listeners.add(job_id, terms.listen_s)
+        return Subscription(
+            self.ledger,
+            self.dispatcher,
+            job_id,
+            look_now=look_now,
+            on_close=lambda left: self._left(job_id, queue, terms, left),
+        )
 
     def enqueue(self, job: Job, terms: Terms | None = None) -> None:
         """Accept ``job`` for the background; raises as ``submit`` does."""
@@ -135,7 +146,7 @@ class Gateway:
             self._listeners.renew()
         return subscription
 
-    def cancel(self, record: Record) -> State | Literal["heard"]:
+    def cancel(self, record: Record) -> State | Literal["heard", "shared"]:
         """Cancel a job; the state it is in now."""
         return self.ledger.cancel(record.id, record.queue)
 
@@ -162,7 +173,7 @@ class Gateway:
                 self.ledger.listen({job_id: self._resume_s(job_id, terms.resume_s)}, shorten=True)
                 return
             with contextlib.suppress(UnknownJob):
-                self.ledger.cancel(job_id, queue)
+                self.ledger.cancel(job_id, queue, leaving=bool(terms.share))
         except redis.RedisError:
             # Its listener's lease is not renewed any more: the reconciler cancels it.
             log.warning("could not let go of job %s: Redis does not answer", job_id)

@@ -63,6 +63,83 @@ class Keys:
         """Hash: the job, and the fingerprint of what was asked, under an idempotency key."""
         return f"{self.prefix}:repeat:{owner}:{key}"
 
+    def share(self, digest: str) -> str:
+        """String: the job that computes what equal requests ask for, by their fingerprint."""
+        return f"{self.prefix}:share:{digest}"
+
+    def file(self, file_id: str) -> str:
+        """Hash: a file's record (fields in ``app.files.record``)."""
+        return f"{self.prefix}:file:{file_id}"
+
+    def file_index(self, owner: str) -> str:
+        """Sorted set, all scores 0: the owner's file ids, which sort by age."""
+        return f"{self.prefix}:files:{owner}"
+
+    def blob_uses(self, blob: str) -> str:
+        """Set: who needs the stored bytes ``blob``: their file, and open batches that read it."""
+        return f"{self.prefix}:blob-uses:{blob}"
+
+    def batch(self, batch_id: str) -> str:
+        """Hash: a batch's record (fields in ``app.batches.record``)."""
+        return f"{self.prefix}:batch:{batch_id}"
+
+    def batch_plan(self, batch_id: str) -> str:
+        """Hash: job id -> the batch's lines that it computes, of jobs whose results are not kept
+        yet."""
+        return f"{self.prefix}:batch-plan:{batch_id}"
+
+    def batch_output(self, batch_id: str) -> str:
+        """List: names of the pieces of the batch's output, in order."""
+        return f"{self.prefix}:batch-output:{batch_id}"
+
+    def batch_errors(self, batch_id: str) -> str:
+        """List: names of the pieces of the batch's error file, in order."""
+        return f"{self.prefix}:batch-errors:{batch_id}"
+
+    def batch_index(self, owner: str) -> str:
+        """Sorted set, all scores 0: the owner's batch ids, which sort by age."""
+        return f"{self.prefix}:batches:{owner}"
+
+    @property
+    def open_batches(self) -> str:
+        """Set: ids of batches that have no end yet."""
+        return f"{self.prefix}:open-batches"
+
+    @property
+    def ended_batches(self) -> str:
+        """Sorted set: ids of batches that have ended, by when they are forgotten (s)."""
+        return f"{self.prefix}:ended-batches"
+
+    @property
+    def expiring_files(self) -> str:
+        """Sorted set: ids of files that expire, by when (s)."""
+        return f"{self.prefix}:expiring-files"
+
+    @property
+    def free_blobs(self) -> str:
+        """Set: stored bytes that nobody needs any more, and that are to be deleted."""
+        return f"{self.prefix}:free-blobs"
+
+    @property
+    def batch_news(self) -> str:
+        """List: what the batch driver waits at; one entry when something happened to a batch."""
+        return f"{self.prefix}:batch-news"
+
+    @property
+    def batch_driver(self) -> str:
+        """String: which keeper drives batches, until its own lease ends."""
+        return f"{self.prefix}:batch-driver"
+
+    @property
+    def identities(self) -> str:
+        """Hash: model -> what serves it (``tasks.identities``)."""
+        return f"{self.prefix}:identities"
+
+    @property
+    def cache_counts(self) -> str:
+        """Hash: what the cache of answers did, counted (fields in ``app.cache``)."""
+        return f"{self.prefix}:cache-counts"
+
     @property
     def open(self) -> str:
         """Sorted set: every job that has no end yet, by its deadline (ms; ``inf`` without one)."""
@@ -85,13 +162,14 @@ class Keys:
 
     @property
     def webhooks(self) -> str:
-        """Sorted set: ids of jobs whose webhook is to be called, by when (ms)."""
+        """Sorted set: ids of jobs and batches whose webhook is to be called, by when (ms)."""
         return f"{self.prefix}:webhooks"
 
     def ending(self, queue: str) -> list[str]:
         """What a job's end touches, in the order of ``ending`` in the scripts' prelude."""
         running = self.running(queue)
-        return [running, self.listeners, self.open, self.ended, self.paces, self.webhooks]
+        of_all = [self.open, self.ended, self.paces, self.webhooks, self.batch_news]
+        return [running, self.listeners, *of_all]
 
     @property
     def listeners(self) -> str:

@@ -40,6 +40,7 @@ from tasks.claims import (
     Appended,
     Claim,
     Entry,
+    Shared,
     State,
 )
 from tasks.connection import Client, now_ms
@@ -83,8 +84,9 @@ class Ledger:
     def accept(self, job: Job, queue: str, terms: Terms | None = None) -> Accepted:
         """Write ``job`` as waiting in ``queue``, unless it was there already.
 
-        Raises ``QueueFull``, ``IdempotencyConflict``, and ``AlreadyAsked`` when another job
-        answers the same request. Without ``terms`` somebody listens and nothing else is agreed.
+        Raises ``QueueFull``, ``IdempotencyConflict``, ``AlreadyAsked`` when another job answers
+        the same request, and ``Shared`` when one computes the same for an equal request. Without
+        ``terms`` somebody listens and nothing else is agreed.
         """
         terms = terms or Terms.listened(self.settings)
         answer = self._scripts["accept"](
@@ -105,6 +107,8 @@ class Ledger:
                     " new request.",
                     param="Idempotency-Key",
                 )
+            case 6:
+                raise Shared(cast(bytes, answer[1]).decode())
             case accepted:
                 return Accepted(accepted)
 
@@ -123,6 +127,7 @@ class Ledger:
             keys.paces,
             keys.repeat(job.owner, terms.repeat.key if terms.repeat else ""),
             keys.job(""),
+            keys.share(terms.share),
         ]
 
     def _accept_arguments(self, job: Job, queue: str, terms: Terms) -> list[Any]:
@@ -146,12 +151,17 @@ class Ledger:
             terms.repeat.fingerprint if terms.repeat else "",
             REPEAT_TTL_S,
             msgspec.json.encode(job.metadata) if job.metadata else "",
+            "1" if terms.share else "",
+            "1" if terms.batch else "",
         ]
 
-    def cancel(self, job_id: str, queue: str, *, unheard: bool = False) -> State | Literal["heard"]:
+    def cancel(
+        self, job_id: str, queue: str, *, unheard: bool = False, leaving: bool = False
+    ) -> State | Literal["heard", "shared"]:
         """End a waiting job, or ask a running one to stop; the state it is in now.
 
         ``unheard``: only if nobody listens to it, and whoever came back a moment ago does.
+        ``leaving``: one of those who share it leaves, and it ends with the last of them.
         """
         keys = self.keys
         state = self._scripts["cancel"](
@@ -162,11 +172,12 @@ class Ledger:
                 keys.control(queue),
                 events.encode(CANCELLED),
                 int(unheard),
+                int(leaving),
             ],
         )
         if not state:
             raise UnknownJob(f"There is no job {job_id!r}.")
-        return cast(State | Literal["heard"], cast(bytes, state).decode())
+        return cast(State | Literal["heard", "shared"], cast(bytes, state).decode())
 
     def listen(self, leases_s: Mapping[str, float], *, shorten: bool = False) -> None:
         """Renew the listeners' leases of jobs that are still open, each for so many seconds.

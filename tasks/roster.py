@@ -92,11 +92,18 @@ class Roster:
         self._redis.publish(self._keys.control(queue), DRAIN + node.encode())
 
     def elect(
-        self, candidate: str, term_s: float, seat: Literal["reconciler", "placer"] = "reconciler"
+        self,
+        candidate: str,
+        term_s: float,
+        seat: Literal["reconciler", "placer", "batch driver"] = "reconciler",
     ) -> bool:
         """Whether ``candidate`` has the ``seat``, of which there is one, for ``term_s`` seconds."""
-        key = self._keys.placer if seat == "placer" else self._keys.reconciler
-        return bool(self._elect([key], [candidate, int(term_s * 1000)]))
+        seats = {
+            "reconciler": self._keys.reconciler,
+            "placer": self._keys.placer,
+            "batch driver": self._keys.batch_driver,
+        }
+        return bool(self._elect([seats[seat]], [candidate, int(term_s * 1000)]))
 
     def report_keeper(self, name: str, ttl_s: float) -> None:
         """Say that a keeper is at work, for ``ttl_s`` seconds."""

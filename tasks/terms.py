@@ -15,6 +15,11 @@ from tasks.settings import QueueSettings
 REPEAT_TTL_S = 86_400
 """How long an ``Idempotency-Key`` is remembered."""
 
+BATCH_KEEP_S = 86_400
+"""How long the result of a batch's job waits to be fetched."""
+
+MOST_OF_BATCHES = 1_000_000
+
 LONGEST_RETRY_AFTER_S = 120
 """Official clients wait no longer than this, whatever they are told."""
 
@@ -44,7 +49,8 @@ class Terms:
 
     ``listen_s`` is how long it goes on after the last sign of a listener, 0 for a job that needs
     none. A client that leaves cancels its job, unless it asked for ``resume_s`` seconds to come
-    back in. ``keep_s`` counts from the job's end.
+    back in. ``keep_s`` counts from the job's end. Requests of one ``share`` (a fingerprint) that
+    are under way together share one job; ``batch`` says that the job is some lines of one.
     """
 
     listen_s: float
@@ -53,6 +59,8 @@ class Terms:
     resume_s: float = 0.0
     repeat: Repeat | None = None
     webhook_url: str = ""
+    share: str = ""
+    batch: bool = False
 
     @classmethod
     def listened(
@@ -87,6 +95,14 @@ class Terms:
         """Nobody needs to follow the job."""
         waiting = max_waiting or settings.max_waiting
         return cls(0, settings.job_ttl_s, waiting, repeat=repeat, webhook_url=webhook_url)
+
+    @classmethod
+    def of_batch(cls) -> Terms:
+        """The job is some lines of a batch, whose driver fetches the result and deletes it.
+
+        How many wait is the driver's own bound; it is away at most while all keepers are.
+        """
+        return cls(0, BATCH_KEEP_S, MOST_OF_BATCHES, batch=True)
 
 
 def retry_after_s(limit: int, per_s: float) -> int:

@@ -1,14 +1,15 @@
 -- Write a job and its place in the queue, before any ticket is published. Applying it twice (a
 -- retried call) changes nothing.
 -- KEYS: job, waiting stem, queues, listeners, awake, wake, tickets, open, owner's index, paces,
--- repeat, job prefix
+-- repeat, job prefix, share
 -- ARGV: id, queue, kind, model, owner, priority, version, body, listener lease ms (0: nobody),
 -- created ms, enough tickets (0: every job needs one), deadline ms from now (0: none), keep s,
 -- resume ms, webhook, most that may wait, fingerprint ('': not to be repeated), repeat ttl s,
--- metadata as JSON ('' for none)
+-- metadata as JSON ('' for none), shared with equal requests ('1'), of a batch ('1')
 -- Returns {0} when it was there already; {1} when accepted and a ticket must be published, {2}
 -- when accepted and no ticket is needed; {3, jobs a second of late} when too many wait; {4, id}
--- when the job `id` answers the same request already, {5} when the key was another request's.
+-- when the job `id` answers the same request already, {5} when the key was another request's;
+-- {6, id} when the job `id` computes the same for an equal request, which now shares it.
 if redis.call('EXISTS', KEYS[1]) == 1 then return { 0 } end
 local now = now_ms()
 
@@ -20,6 +21,21 @@ if ARGV[17] ~= '' then
   if asked[1] and state ~= 'cancelled' then
     if asked[2] ~= ARGV[17] then return { 5 } end
     return { 4, asked[1] }
+  end
+end
+
+-- Equal requests share one job while it is open, and for a moment after: until its answer can be
+-- found where finished answers are kept. One that is being cancelled is nobody's any more.
+local SETTLED_MS = 2000
+if ARGV[20] ~= '' then
+  local first = redis.call('GET', KEYS[13])
+  local job = first and redis.call('HMGET', KEYS[12] .. first, 'state', 'cancel', 'finished_ms')
+  if job and (job[1] == 'queued' or job[1] == 'running') and not job[2] then
+    redis.call('HINCRBY', KEYS[12] .. first, 'sharers', 1)
+    redis.call('ZADD', KEYS[4], 'GT', now + tonumber(ARGV[9]), first)
+    return { 6, first }
+  elseif job and job[1] == 'done' and now - tonumber(job[3]) <= SETTLED_MS then
+    return { 6, first }
   end
 end
 
@@ -39,6 +55,10 @@ redis.call('HSET', KEYS[1],
   'last_seq', 0, 'strike_seq', 0, 'accepted_ms', now, 'created_ms', ARGV[10],
   'keep_s', ARGV[13], 'listen_ms', ARGV[9], 'resume_ms', ARGV[14], 'webhook', ARGV[15])
 if ARGV[19] ~= '' then redis.call('HSET', KEYS[1], 'metadata', ARGV[19]) end
+if ARGV[20] ~= '' then
+  redis.call('HSET', KEYS[1], 'sharers', 1)
+  redis.call('SET', KEYS[13], ARGV[1], 'EX', 3600)
+end
 -- Fair among owners: start-time fair queueing. An owner's next job starts one virtual unit after
 -- its last, yet never before the queue's own clock; equal tags go by job id, that is by age.
 local clock = tonumber(redis.call('HGET', class .. ':fair', '') or '0')
@@ -47,7 +67,12 @@ local tag = math.max(clock, last)
 redis.call('HSET', class .. ':fair', 'o' .. ARGV[5], tag + 1)
 redis.call('ZADD', class, tag, ARGV[1])
 redis.call('SADD', KEYS[3], ARGV[2])
-redis.call('ZADD', KEYS[9], 0, ARGV[1])
+-- A batch has thousands of them, and is listed itself.
+if ARGV[21] ~= '' then
+  redis.call('HSET', KEYS[1], 'batch', 1)
+else
+  redis.call('ZADD', KEYS[9], 0, ARGV[1])
+end
 local deadline = tonumber(ARGV[12])
 redis.call('ZADD', KEYS[8], deadline > 0 and now + deadline or '+inf', ARGV[1])
 local lease = tonumber(ARGV[9])

@@ -61,12 +61,18 @@ local function ending(first)
   return {
     running = KEYS[first], listeners = KEYS[first + 1], open = KEYS[first + 2],
     ended = KEYS[first + 3], paces = KEYS[first + 4], webhooks = KEYS[first + 5],
+    batch_news = KEYS[first + 6],
   }
+end
+
+-- Wake whoever waits at a list of news: one entry says as much as many.
+local function tell(news)
+  if redis.call('EXISTS', news) == 0 then redis.call('RPUSH', news, 1) end
 end
 
 local function end_job(ends, job, log, id, state)
   local now = now_ms()
-  local kept = redis.call('HMGET', job, 'queue', 'owner', 'keep_s', 'webhook', 'attempt')
+  local kept = redis.call('HMGET', job, 'queue', 'owner', 'keep_s', 'webhook', 'attempt', 'batch')
   redis.call('HSET', job, 'state', state, 'holder', '', 'finished_ms', now)
   redis.call('ZREM', ends.running, id)
   redis.call('ZREM', ends.listeners, id)
@@ -80,6 +86,7 @@ local function end_job(ends, job, log, id, state)
   redis.call('EXPIRE', log, keep_s)
   redis.call('EXPIRE', job, record_s)
   redis.call('ZADD', ends.ended, now + record_s * 1000, id .. ' ' .. kept[2])
+  if kept[6] then tell(ends.batch_news) end
   -- What ended without ever being computed says nothing of the model's pace.
   if kept[5] ~= '0' then
     local count, began = pace(ends.paces, kept[1], now)

@@ -1,0 +1,20 @@
+-- What was stored counts from now on; its jobs leave the plan, and are forgotten.
+-- KEYS: batch, plan, output pieces, error pieces, job prefix, log prefix
+-- ARGV: epoch, output piece, error piece, completed, failed, prompt tokens, completion tokens,
+-- cached tokens, number of jobs, job id ..., then job id and piece for each that joins the plan
+-- Returns 1, or 0 when the driver does not have the batch any more. A call that was applied already
+-- (its jobs have left the plan) changes nothing.
+if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return 0 end
+local jobs = tonumber(ARGV[9])
+if jobs > 0 and redis.call('HEXISTS', KEYS[2], ARGV[10]) == 0 then return 1 end
+if ARGV[2] ~= '' then redis.call('RPUSH', KEYS[3], ARGV[2]) end
+if ARGV[3] ~= '' then redis.call('RPUSH', KEYS[4], ARGV[3]) end
+for i, name in ipairs({ 'completed', 'failed', 'prompt_tokens', 'completion_tokens', 'cached_tokens' }) do
+  redis.call('HINCRBY', KEYS[1], name, ARGV[3 + i])
+end
+for i = 10, 9 + jobs do
+  redis.call('HDEL', KEYS[2], ARGV[i])
+  redis.call('UNLINK', KEYS[5] .. ARGV[i], KEYS[6] .. ARGV[i])
+end
+for i = 10 + jobs, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+return 1
