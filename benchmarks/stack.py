@@ -52,6 +52,8 @@ class Setup:
                 "MILLRACE_API_PORT": str(api),
                 "MILLRACE_DATA_DIR": str(folder),
                 "MILLRACE_MODELS_FILE": str(self.models_file),
+                # What is measured is computing, unless a setup says otherwise.
+                "MILLRACE_CACHE": "off",
                 **dict(self.extra),
             }
             with (folder / "screen.log").open("wb") as screen:

@@ -66,6 +66,8 @@ class Stack:
             "MILLRACE_DATA_DIR": str(folder),
             "MILLRACE_MODELS_FILE": str(models),
             "MILLRACE_ADMIN_KEY": ADMIN_KEY,
+            # Most tests are about computing: an answer that is there already would prove nothing.
+            "MILLRACE_CACHE": "off",
             **(extra or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None
