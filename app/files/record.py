@@ -35,3 +35,8 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True):
 def new_file_id() -> str:
     """A file id; they sort by age."""
     return f"file-{new_id()}"
+
+
+def upload_blob(file_id: str) -> str:
+    """The name of the bytes that are uploaded as this file."""
+    return f"uploads/{file_id}"

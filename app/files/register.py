@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from app.files.errors import UnknownFile
-from app.files.record import FileRecord, Purpose
+from app.files.record import FileRecord, Purpose, upload_blob
 from tasks import scripts
 from tasks.connection import Client
 from tasks.keys import Keys
@@ -33,6 +33,14 @@ class Register:
         self._redis = client
         self._keys = Keys(settings.key_prefix)
         self._delete = scripts.load(client, "delete_file", "app.files")
+        self._abandon = scripts.load(client, "abandon_upload", "app.files")
+
+    def announce(self, file_id: str, until_s: float) -> None:
+        """Say that bytes are about to be stored for a file that is ``add``ed afterwards.
+
+        If it is not until then, its process was killed in between: the bytes are free.
+        """
+        self._redis.zadd(self._keys.expiring_files, {file_id: until_s})
 
     def add(self, record: FileRecord) -> None:
         """Register a file whose bytes are stored; once more with the same id replaces it."""
@@ -42,7 +50,9 @@ class Register:
         pipe.zadd(keys.file_index(record.owner), {record.id: 0})
         pipe.sadd(keys.blob_uses(record.blob), record.id)
         pipe.srem(keys.free_blobs, record.blob)
-        if record.expires_at is not None:
+        if record.expires_at is None:
+            pipe.zrem(keys.expiring_files, record.id)
+        else:
             pipe.zadd(keys.expiring_files, {record.id: record.expires_at})
         pipe.execute()
 
@@ -107,12 +117,14 @@ class Register:
         )
 
     def expired(self, now_s: float, most: int) -> list[FileRecord]:
-        """Files whose time is over, at most so many."""
-        ids = self._redis.zrangebyscore(self._keys.expiring_files, "-inf", now_s, 0, most)
-        records = []
-        for file_id, record in zip(ids, self._many([each.decode() for each in ids]), strict=True):
+        """Files whose time is over, at most so many; announced ones that never came are freed."""
+        found = self._redis.zrangebyscore(self._keys.expiring_files, "-inf", now_s, 0, most)
+        ids, keys, records = [file_id.decode() for file_id in found], self._keys, []
+        for file_id, record in zip(ids, self._many(ids), strict=True):
             if record is None:
-                self._redis.zrem(self._keys.expiring_files, file_id)
+                blob = upload_blob(file_id)
+                touched = [keys.file(file_id), keys.expiring_files, keys.blob_uses(blob)]
+                self._abandon([*touched, keys.free_blobs], [file_id, blob])
             else:
                 records.append(record)
         return records
