@@ -10,6 +10,7 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from app.batches.errors import BatchEnded
 from app.openai.errors import (
     INVALID_REQUEST,
     SERVER,
@@ -30,6 +31,7 @@ NOT_AGAIN = (
     task_errors.DeadLetter,
     task_errors.JobCancelled,
     task_errors.IdempotencyConflict,
+    BatchEnded,
 )
 RETRY_AFTER_S = 2.0
 # What fills the memory are answers that are kept: they go by and by.

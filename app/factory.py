@@ -6,12 +6,38 @@ from flask import Flask, Response, g
 
 from app import errors
 from app.admin.place import Admin
-from app.routes import admin, chat, completions, embeddings, health, jobs, models, props, tokens
+from app.routes import (
+    admin,
+    batches,
+    chat,
+    completions,
+    embeddings,
+    files,
+    health,
+    jobs,
+    models,
+    props,
+    tokens,
+)
 from app.services import Services
 from app.settings import ApiSettings
 from tasks.gateway import Gateway, live_gateway
 from tasks.jobs import new_id
 from tasks.logs import configure_logs
+
+FAMILIES = (
+    chat,
+    completions,
+    embeddings,
+    files,
+    batches,
+    jobs,
+    tokens,
+    models,
+    health,
+    props,
+    admin,
+)
 
 
 def build(settings: ApiSettings | None, gateway: Gateway | None) -> Flask:
@@ -25,7 +51,7 @@ def build(settings: ApiSettings | None, gateway: Gateway | None) -> Flask:
     app.extensions["admin"] = Admin(settings, gateway)
     app.before_request(_name_the_job)
     app.after_request(_add_request_id)
-    for family in (chat, completions, embeddings, jobs, tokens, models, health, props, admin):
+    for family in FAMILIES:
         app.register_blueprint(family.routes)
     errors.register(app)
     return app

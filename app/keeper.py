@@ -1,7 +1,7 @@
 """The keeper: the housekeeping process, ``celery -A app.keeper worker -Q keeper``.
 
 A Celery worker on its own queue, so that Celery's tools see it and its chores are tasks: webhooks
-are. The reconciler and the placer run beside, each in a thread.
+are. The reconciler, the placer and the driver of batches run beside, each in a thread.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 from celery import Celery, signals
 from celery.worker.control import inspect_command
 
+from app.batches.book import Book
+from app.batches.driver import Driver
 from app.calling import Caller
 from app.outbound.address import AllowedHosts
 from app.placement.placer import Placer
@@ -33,6 +35,7 @@ celery: Celery = make_celery(settings)
 client = connect(settings.queue_url)
 caller = Caller(
     Records(client, settings),
+    Book(client, settings),
     Upkeep(client, settings),
     settings.webhook_key,
     AllowedHosts.parse(WEBHOOK_HOSTS, settings.webhook_hosts),
@@ -47,11 +50,12 @@ reconciler = Reconciler(
 )
 # A connection of its own: a round of the one never waits for the other's.
 placer = Placer(connect(settings.queue_url), settings, settings.turn_s, name)
+driver = Driver(settings, connect(settings.queue_url), celery, name)
 
 
 @celery.task(name=WEBHOOK_TASK)
 def call_webhook(job_id: str) -> None:
-    """A job has ended: tell whom it said. What fails is handed out again by the reconciler."""
+    """Something has ended: tell whom it said. What fails is handed out again by the reconciler."""
     caller.call(job_id)
 
 
@@ -82,9 +86,11 @@ def _configure_logs(**_: Any) -> None:
 def _start(**_: Any) -> None:
     threading.Thread(target=reconciler.run, name="reconciler", daemon=True).start()
     threading.Thread(target=placer.run, name="placer", daemon=True).start()
+    threading.Thread(target=driver.run, name="batch driver", daemon=True).start()
 
 
 @signals.worker_shutting_down.connect
 def _stop(**_: Any) -> None:
     reconciler.stop()
     placer.stop()
+    driver.stop()

@@ -33,6 +33,9 @@ FORGOTTEN_A_CALL = 5_000
 REFUSE_STRETCH = 500
 LINES = (":resume", ":0", ":1", ":2")
 
+# Webhooks are due of jobs and of batches, whose ids begin so.
+BATCH_ID = "batch_"
+
 SCRIPTS = ("reap", "expire", "audit", "due", "refuse")
 
 
@@ -170,22 +173,26 @@ class Upkeep:
         return len(due)
 
     def due_webhooks(self, again_s: float, most: int) -> list[str]:
-        """Jobs whose webhook is to be called now; each is due again unless it is settled."""
+        """Jobs and batches whose webhook is to be called now; due again unless it is settled."""
         ids = self._scripts["due"]([self._keys.webhooks], [int(again_s * 1000), most])
         return [cast(bytes, job_id).decode() for job_id in ids]
 
-    def count_webhook(self, job_id: str) -> int:
-        """A try at the job's webhook begins: which one it is, from 1."""
-        return int(self._redis.hincrby(self._keys.job(job_id), "webhook_tries", 1))
+    def count_webhook(self, ended_id: str) -> int:
+        """A try at the webhook of a job or batch begins: which one it is, from 1."""
+        return int(self._redis.hincrby(self._ended(ended_id), "webhook_tries", 1))
 
-    def settle_webhook(self, job_id: str, said: str) -> None:
+    def settle_webhook(self, ended_id: str, said: str) -> None:
         """The webhook is not to be called again; ``said`` is what became of it."""
-        self._redis.zrem(self._keys.webhooks, job_id)
-        if self._redis.exists(self._keys.job(job_id)):
-            self._redis.hset(self._keys.job(job_id), "webhook_said", said)
+        self._redis.zrem(self._keys.webhooks, ended_id)
+        if self._redis.exists(self._ended(ended_id)):
+            self._redis.hset(self._ended(ended_id), "webhook_said", said)
 
-    def delay_webhook(self, job_id: str, delay_s: float, said: str) -> None:
+    def delay_webhook(self, ended_id: str, delay_s: float, said: str) -> None:
         """The webhook is to be called again after so long."""
         due_ms = now_ms(self._redis) + int(delay_s * 1000)
-        self._redis.zadd(self._keys.webhooks, {job_id: due_ms}, xx=True)
-        self._redis.hset(self._keys.job(job_id), "webhook_said", said)
+        self._redis.zadd(self._keys.webhooks, {ended_id: due_ms}, xx=True)
+        self._redis.hset(self._ended(ended_id), "webhook_said", said)
+
+    def _ended(self, ended_id: str) -> str:
+        of_batch = ended_id.startswith(BATCH_ID)
+        return self._keys.batch(ended_id) if of_batch else self._keys.job(ended_id)

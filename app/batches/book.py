@@ -19,7 +19,10 @@ from tasks.connection import Client, now_ms
 from tasks.keys import Keys
 from tasks.settings import QueueSettings
 
-SCRIPTS = ("create_batch", "cancel_batch", "advance_batch", "plan_batch", "commit_batch")
+SCRIPTS = (
+    *("create_batch", "cancel_batch", "take_batch", "advance_batch", "plan_batch"),
+    "commit_batch",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +115,19 @@ class Book:
         self._redis.blpop([self._keys.batch_news], timeout=timeout_s)
 
     def take(self, batch_id: str) -> BatchRecord:
-        """Take the batch over: from now on nobody else changes it. ``UnknownBatch``."""
-        key = self._keys.batch(batch_id)
-        if not self._redis.exists(key):
-            self._redis.srem(self._keys.open_batches, batch_id)
-            raise UnknownBatch(f"There is no batch {batch_id!r}.")
-        self._redis.hincrby(key, "epoch", 1)
-        return self.find(batch_id, None)
+        """Take the batch over: from now on nobody else changes it.
+
+        ``UnknownBatch``, and ``TakenOver`` by somebody who came a moment later.
+        """
+        keys = self._keys
+        epoch = self._scripts["take_batch"]([keys.batch(batch_id), keys.open_batches], [batch_id])
+        if not epoch:
+            raise UnknownBatch(f"There is no open batch {batch_id!r}.")
+        record = self.find(batch_id, None)
+        if record.epoch != epoch:
+            # Who stood still between the two would work under the epoch of the other.
+            raise TakenOver(f"the batch {batch_id!r} was taken over by another driver")
+        return record
 
     def pieces(self, batch_id: str) -> dict[str, Piece]:
         """What is planned and not committed: job ids, and the lines that each computes."""

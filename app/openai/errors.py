@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 import tasks.errors
+from app.batches.errors import BatchEnded, UnknownBatch
+from app.files.errors import StoreUnavailable, UnknownFile
 from tasks.errors import TaskError
 
 INVALID_REQUEST = "invalid_request_error"
@@ -77,15 +79,19 @@ STATUS: dict[type[TaskError], int] = {
     tasks.errors.InvalidJob: 400,
     tasks.errors.UnknownModel: 404,
     tasks.errors.UnknownJob: 404,
+    UnknownFile: 404,
+    UnknownBatch: 404,
     tasks.errors.LogExpired: 410,
     tasks.errors.JobCancelled: 409,
     tasks.errors.IdempotencyConflict: 409,
+    BatchEnded: 409,
     tasks.errors.QueueFull: 429,
     tasks.errors.DeadlineExceeded: 504,
     tasks.errors.DeadLetter: 500,
     tasks.errors.ModelFailed: 500,
     tasks.errors.QueueUnavailable: 503,
     tasks.errors.ModelUnavailable: 503,
+    StoreUnavailable: 503,
     ServerRestarting: 503,
     tasks.errors.UnsupportedVersion: 500,
     TaskError: 500,

@@ -10,16 +10,22 @@ WEBHOOK_HOSTS = "MILLRACE_WEBHOOK_HOSTS"
 """The setting that names the private hosts which webhooks may go to."""
 
 
-def check_webhook_url(url: str, *, signs: bool, allowed: AllowedHosts) -> None:
+def check_webhook_url(
+    url: str,
+    *,
+    signs: bool,
+    allowed: AllowedHosts,
+    instead: str = "for the job at /v1/jobs/{id}",
+) -> None:
     """Raise what the client is told when nothing may or can be sent to ``url``.
 
     ``signs`` is whether the server has a secret to sign with. A name is not resolved here: it
-    would hold up the request, and may point elsewhere when the job ends.
+    would hold up the request, and may point elsewhere when the job ends. ``instead`` is what
+    may be asked without webhooks.
     """
     if not signs:
         raise Unsupported(
-            "This server sends no webhooks: set MILLRACE_WEBHOOK_SECRET on it, or ask for the job "
-            "at /v1/jobs/{id}.",
+            f"This server sends no webhooks: set MILLRACE_WEBHOOK_SECRET on it, or ask {instead}.",
             param=PARAM,
         )
     try:

@@ -11,7 +11,7 @@ import httpcore2
 
 from app.outbound.address import AllowedHosts, Forbidden, Target, parse_url, resolve
 from app.outbound.pinned import CONNECT_S, Deadline, PinnedBackend
-from app.webhooks.events import JobEvent
+from app.webhooks.events import EndEvent
 from app.webhooks.signing import signed_headers
 
 # Standard Webhooks: a receiver should answer within 15 s, and work afterwards.
@@ -32,7 +32,7 @@ class Outcome:
     retry_after_s: float | None = None
 
 
-def deliver(url: str, event: JobEvent, key: bytes, allowed: AllowedHosts) -> Outcome:
+def deliver(url: str, event: EndEvent, key: bytes, allowed: AllowedHosts) -> Outcome:
     """Post ``event`` to ``url``, within ``TOTAL_S`` after its host was resolved; never raises."""
     try:
         target = parse_url(url)
@@ -51,7 +51,7 @@ def deliver(url: str, event: JobEvent, key: bytes, allowed: AllowedHosts) -> Out
         return Outcome("failed", type(error).__name__)
 
 
-def _post(target: Target, addresses: list[str], event: JobEvent, key: bytes) -> Outcome:
+def _post(target: Target, addresses: list[str], event: EndEvent, key: bytes) -> Outcome:
     body = event.body()
     headers = [
         ("Host", target.authority),

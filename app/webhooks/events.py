@@ -1,4 +1,4 @@
-"""The event that says a job has ended. It holds the job's id and nothing of the job."""
+"""The events that say a job or a batch has ended. They hold its id and nothing else of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import Literal
 import msgspec
 
 End = Literal["done", "failed", "cancelled", "expired"]
-Type = Literal["job.completed", "job.failed", "job.cancelled", "job.expired"]
+BatchEnd = Literal["completed", "failed", "expired", "cancelled"]
+Type = Literal[
+    "job.completed",
+    "job.failed",
+    "job.cancelled",
+    "job.expired",
+    "batch.completed",
+    "batch.failed",
+    "batch.cancelled",
+    "batch.expired",
+]
 
 TYPES: dict[End, Type] = {
     "done": "job.completed",
@@ -15,15 +25,21 @@ TYPES: dict[End, Type] = {
     "cancelled": "job.cancelled",
     "expired": "job.expired",
 }
+BATCH_TYPES: dict[BatchEnd, Type] = {
+    "completed": "batch.completed",
+    "failed": "batch.failed",
+    "cancelled": "batch.cancelled",
+    "expired": "batch.expired",
+}
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """What the event is about: the receiver asks for the rest at ``/v1/jobs/{id}``."""
+    """What the event is about; the receiver asks for it at ``/v1/jobs`` or ``/v1/batches``."""
 
     id: str
 
 
-class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
+class EndEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event; its id and its bytes are the same on every try, so a receiver can drop repeats."""
 
     id: str
@@ -37,8 +53,17 @@ class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(self)
 
 
-def job_ended(job_id: str, end: End, finished_s: int) -> JobEvent:
+def job_ended(job_id: str, end: End, finished_s: int) -> EndEvent:
     """The event of a job's end."""
-    return JobEvent(
-        id=f"evt_{job_id}", created_at=finished_s, type=TYPES[end], data=Subject(job_id)
+    return _ended(job_id, TYPES[end], finished_s)
+
+
+def batch_ended(batch_id: str, end: BatchEnd, ended_s: int) -> EndEvent:
+    """The event of a batch's end, called as OpenAI calls it."""
+    return _ended(batch_id, BATCH_TYPES[end], ended_s)
+
+
+def _ended(subject_id: str, type_: Type, ended_s: int) -> EndEvent:
+    return EndEvent(
+        id=f"evt_{subject_id}", created_at=ended_s, type=type_, data=Subject(subject_id)
     )

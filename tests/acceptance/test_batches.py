@@ -138,7 +138,7 @@ def test_what_a_model_refuses_is_in_the_error_file(stack: Stack) -> None:
 MALFORMED: dict[str, tuple[list[str], str, int | None]] = {
     "bad JSON": ([chat_line("a", "hi"), "{no", chat_line("c", "hi")], "invalid_json_line", 2),
     "a custom_id twice": ([chat_line("a", "hi"), chat_line("a", "ho")], "duplicate_custom_id", 2),
-    "another url": ([chat_line("a", "hi"), embed_line("b", "hi")], "mismatched_endpoint", 2),
+    "another url": ([chat_line("a", "hi"), embed_line("b", "hi")], "url_mismatch", 2),
     "an empty file": ([], "empty_file", None),
     "an unknown model": ([chat_line("a", "hi", "nobody")], "model_not_found", 1),
     "a stream": ([chat_line("a", "hi", stream=True)], "unsupported_value", 1),
@@ -148,13 +148,13 @@ MALFORMED: dict[str, tuple[list[str], str, int | None]] = {
 @pytest.mark.parametrize("what", MALFORMED)
 def test_malformed_input_fails_with_its_line(stack: Stack, what: str) -> None:
     """The batch fails before anything is computed, and says which line is wrong and why."""
-    lines, _code, number = MALFORMED[what]
+    lines, code, number = MALFORMED[what]
     batch = ended(stack, begun(stack, lines))
     assert batch.status == "failed"
     assert batch.failed_at is not None
     assert batch.errors is not None
     assert batch.errors.data
-    assert batch.errors.data[0].line == number
+    assert (batch.errors.data[0].code, batch.errors.data[0].line) == (code, number)
     assert batch.errors.data[0].message
     assert (batch.output_file_id, batch.error_file_id) == (None, None)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import time
+from typing import Any
 
 import pytest
 from openai import InvalidWebhookSignatureError, OpenAI
 
-from app.webhooks.events import End, job_ended
+from app.webhooks.events import BATCH_TYPES, BatchEnd, End, batch_ended, job_ended
 from app.webhooks.signing import key_of, signed_headers
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
@@ -46,6 +47,16 @@ def test_the_official_client_unwraps_each_event(client: OpenAI, end: End, told: 
         "type": told,
         "data": {"id": "job_1"},
     }
+
+
+@pytest.mark.parametrize("end", BATCH_TYPES)
+def test_the_official_client_knows_the_end_of_a_batch(client: OpenAI, end: BatchEnd) -> None:
+    """As the type that it has for it, not as some other event."""
+    event = batch_ended("batch_1", end, 1_700_000_000)
+    body = event.body()
+    seen: Any = client.webhooks.unwrap(body, headers_of(body, event.id))
+    assert type(seen).__name__ == f"Batch{end.title()}WebhookEvent"
+    assert (seen.id, seen.type, seen.data.id) == ("evt_batch_1", f"batch.{end}", "batch_1")
 
 
 def test_the_official_client_refuses_a_changed_body(client: OpenAI) -> None:
