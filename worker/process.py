@@ -24,7 +24,8 @@ from kombu.exceptions import OperationalError
 from tasks.celery import publish_ticket
 from tasks.connection import connect
 from tasks.dispatcher import MISSED, Dispatcher
-from tasks.events import Event
+from tasks.events import Done, Event
+from tasks.identities import Identities
 from tasks.ledger import Claim, Ledger
 from tasks.model import Model
 from tasks.reply import Publisher, Reply
@@ -33,6 +34,7 @@ from worker.asking import Asker
 from worker.embedding.intake import Intake
 from worker.engine import Engine
 from worker.engine.engine import Told
+from worker.identity.witness import Witness
 from worker.leases import Leases
 from worker.runtimes.base import EmbedRuntime
 from worker.runtimes.load import device_of, load_chat, load_embed
@@ -93,6 +95,7 @@ class ModelProcess:
         self.ledger = Ledger(client, settings)
         roster = Roster(client, settings)
         self.leases = Leases(self.ledger, roster, model, settings, node)
+        self.identity = Witness(model, settings, Identities(client, settings))
         interval_s = settings.publish_interval_ms / 1000
         self._publisher = Publisher(self.ledger, interval_s=interval_s)
         self._dispatcher = Dispatcher(client)
@@ -114,6 +117,7 @@ class ModelProcess:
         except Exception as error:
             self.leases.become("failed", str(error))
             raise
+        self.identity.begin()
         log.info("model %s loaded in %.1f s", self.model.name, time.monotonic() - began)
 
     def ready(self, stop_consuming: StopConsuming | None = None) -> None:
@@ -201,6 +205,7 @@ class ModelProcess:
         """Free the model; the process ends."""
         self.drain()
         self._publisher.close()
+        self.identity.close()
         self.leases.close()
         self._dispatcher.close()
         if self.model.kind == "embed":
@@ -214,6 +219,7 @@ class ModelProcess:
         standing = self.leases.standing
         standing.device = device_of(self.model, self.settings.device)
         model = msgspec.structs.replace(self.model, device=standing.device)
+        self.identity.look()
         if model.kind == "embed":
             self.embed = load_embed(model, self.settings)
             standing.context = self.embed.context
@@ -238,8 +244,15 @@ class ModelProcess:
         replies = [reply for reply in self.leases.held() if reply.claim.name in by_name]
         for reply in replies:
             # In one call: a choice's last text and its end are logged together or not at all.
-            reply.say(*by_name[reply.claim.name])
+            reply.say(*(self._signed(event, reply) for event in by_name[reply.claim.name]))
         self._publisher.publish(replies)
+
+    def _signed(self, event: Event, reply: Reply) -> Event:
+        """An end bears what computed the answer, all of it: an earlier attempt's part of it may
+        be that of another file."""
+        if isinstance(event, Done) and not reply.claim.last_seq:
+            return msgspec.structs.replace(event, identity=self.identity.digest)
+        return event
 
     def _give_back(self, reply: Reply) -> None:
         try:

@@ -8,6 +8,8 @@
 3. The engine's lanes say the vectors of what they completed; the publisher logs those of many
    jobs in one round trip. The seat's holder lets go of what is logged.
 4. In a process that rests it claims nothing more, and leaves with the last job.
+5. Jobs of batches are patient: they are computed when nobody else waits, and the room that they
+   take up is not that of others.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import redis
@@ -23,7 +26,7 @@ import structlog
 
 from tasks.errors import DeadlineExceeded, JobCancelled, TaskError
 from tasks.events import Done, Failed, Started, Usage
-from tasks.jobs import EmbedJob
+from tasks.jobs import EmbedJob, Priority
 from tasks.ledger import Claim
 from tasks.reply import Reply
 from worker.embedding.engine import Computed, EmbedEngine
@@ -38,6 +41,10 @@ log = structlog.get_logger(__name__)
 # the model has slots: what is claimed early cannot be claimed by another worker.
 MOST_JOBS = 64
 ENOUGH_TOKENS = 16_384
+# Patient jobs in hand beyond which they are claimed one at a time: of 256 short texts each, they
+# are work for seconds. Of long texts fewer do, but there is always one more than is computed.
+PATIENT_JOBS = 8
+LEAST_PATIENT_JOBS = 2
 # How long the seat's holder stays after the last job.
 LINGER_S = 1.0
 # How often it looks around without being woken, and until when a job accepted after its death
@@ -60,7 +67,8 @@ class Intake:
         self._engine = EmbedEngine(process.embed, self._computed)
         self._seat = threading.Lock()
         self._held: dict[str, Reply] = {}
-        self._shapes: dict[str, tuple[int, int | None]] = {}
+        self._dimensions: dict[str, int | None] = {}
+        self._patient: set[str] = set()
         # When jobs with a deadline must have ended, on the clock that set it.
         self._deadlines: dict[str, float] = {}
 
@@ -120,9 +128,20 @@ class Intake:
                 return
 
     def _room(self) -> int:
+        """How many jobs to claim. Whatever is claimed, those that are not patient come first."""
+        patient = len(self._patient)
         few = self._engine.tokens() < ENOUGH_TOKENS
         most = MOST_JOBS if few else min(self._process.model.slots, MOST_JOBS)
-        return max(most - len(self._held), 0)
+        room = max(most - (len(self._held) - patient), 0)
+        if not patient:
+            return room
+        if patient >= MOST_JOBS:
+            return 0
+        return min(room, max(self._patient_room(patient), 1))
+
+    def _patient_room(self, patient: int) -> int:
+        enough = self._engine.tokens(patient=True) >= ENOUGH_TOKENS
+        return (LEAST_PATIENT_JOBS if enough else PATIENT_JOBS) - patient
 
     def _claim(self, most: int, watch_s: float) -> list[Claim] | str:
         process = self._process
@@ -172,17 +191,24 @@ class Intake:
         try:
             job = claim.job()
             assert isinstance(job, EmbedJob)
-            inputs = inputs_of(self._process.embed, job)
+            self._submit(name, job)
         except Exception as error:  # noqa: BLE001 - whatever it is, its client is told
             self._fail(reply, error)
             return
-        self._shapes[name] = (sum(map(len, inputs)), job.dimensions)
-        if job.deadline_at is not None:
-            self._deadlines[name] = job.deadline_at
-        self._engine.submit(name, inputs)
         if reply.interrupted():
             # Heard before the engine knew the job.
             self._cancel(name)
+
+    def _submit(self, name: str, job: EmbedJob) -> None:
+        self._dimensions[name] = job.dimensions
+        if job.deadline_at is not None:
+            self._deadlines[name] = job.deadline_at
+        read = partial(inputs_of, self._process.embed, job)
+        if job.priority == Priority.BATCH:
+            self._patient.add(name)
+            self._engine.submit_patient(name, read)
+        else:
+            self._engine.submit(name, read())
 
     def _cancel(self, name: str) -> None:
         reply = self._held.get(name)
@@ -214,10 +240,12 @@ class Intake:
             if each.vectors is None:
                 self._fail(reply, each.error or RuntimeError("no vectors, and no reason"))
                 continue
-            tokens, dimensions = self._shapes[each.request]
+            dimensions = self._dimensions.get(each.request)
             vectors = each.vectors if dimensions is None else shorten(each.vectors, dimensions)
+            tokens = sum(each.tokens)
             started = [] if reply.claim.last_seq else [Started(tokens)]
-            reply.say(*started, *events_of(vectors), Done(Usage(tokens)))
+            done = Done(Usage(tokens), identity=self._process.identity.digest)
+            reply.say(*started, *events_of(vectors, each.tokens), done)
             replies.append(reply)
         self._process.publish(*replies)
 
@@ -228,6 +256,7 @@ class Intake:
                 self._engine.drop(name)
                 self._process.leases.drop(reply)
                 del self._held[name]
-                self._shapes.pop(name, None)
+                self._dimensions.pop(name, None)
+                self._patient.discard(name)
                 self._deadlines.pop(name, None)
                 log.info("job over", job=reply.claim.job_id, fenced=reply.fenced)

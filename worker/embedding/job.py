@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +45,12 @@ def shorten(vectors: NDArray[np.float32], dimensions: int) -> NDArray[np.float32
     return np.ascontiguousarray(cut / np.maximum(norms, 1e-12), dtype=np.float32)
 
 
-def events_of(vectors: NDArray[np.float32]) -> Iterator[Vectors]:
-    """The vectors as events of at most ``ROWS`` rows."""
+def events_of(vectors: NDArray[np.float32], tokens: Sequence[int]) -> Iterator[Vectors]:
+    """The vectors as events of at most ``ROWS`` rows; ``tokens`` is how many each input has."""
     for start in range(0, len(vectors), ROWS):
-        rows = np.ascontiguousarray(vectors[start : start + ROWS], dtype="<f4")
-        yield Vectors(start, rows.shape[1], rows.tobytes())
+        end = start + ROWS
+        rows = np.ascontiguousarray(vectors[start:end], dtype="<f4")
+        yield Vectors(start, rows.shape[1], rows.tobytes(), tuple(tokens[start:end]))
 
 
 def _check_ids(runtime: EmbedRuntime, job: EmbedJob) -> None:

@@ -6,6 +6,8 @@
 2. The leader's longest input sets the batch's length. Inputs of that length, or little shorter
    (what is padded is computed for nothing), are dealt out one per request, in the order in which
    the requests came, then again, until the batch is full.
+3. A line that is not ``shared`` serves one request after the other, the one that came first, and
+   others only fill its batches: what is of like length is together, and padded for little.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ class _Request:
 class Line:
     """Requests in the order of their arrival, each with its inputs that were not taken yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = True) -> None:
+        self._shared = shared
         self._requests: dict[str, _Request] = {}
         self._turn_of_first = False
 
@@ -86,13 +89,18 @@ class Line:
 
     def _leader(self) -> str:
         self._turn_of_first = not self._turn_of_first
-        if self._turn_of_first:
+        if self._turn_of_first or not self._shared:
             return next(iter(self._requests))
         return min(self._requests, key=lambda name: self._requests[name].dealt)
 
     def _deal(self, leader: str, shortest: int, longest: int) -> Iterator[Place]:
-        """One input of each request in turn, the leader's first, while any has one that fits."""
+        """The inputs that fit, the leader's first: in turns of all requests, or of one each."""
         players = [leader, *(name for name in self._requests if name != leader)]
+        for turn in [players] if self._shared else [[name] for name in players]:
+            yield from self._deal_among(turn, shortest, longest)
+
+    def _deal_among(self, players: list[str], shortest: int, longest: int) -> Iterator[Place]:
+        """One input of each request in turn, while any has one that fits."""
         while players:
             still: list[str] = []
             for name in players:

@@ -37,7 +37,10 @@ class Slots:
         return iter(list(self.running.values()))
 
     def ready(self, sequence: Sequence) -> bool:
-        """Whether nobody is just computing what the sequence could copy once it is there."""
+        """Whether nobody is just computing what the sequence could copy once it is there.
+
+        Nobody waits for one of a lower priority, whose prompt lets others pass.
+        """
         if not sequence.request.cache_prompt and sequence.index % sequence.request.n == 0:
             return True
         have = max(usable(held, sequence.known) for held in self._held)
@@ -45,7 +48,7 @@ class Slots:
         return not any(
             usable(leader.known, sequence.known) >= have + least
             for leader in self.running.values()
-            if not leader.generating
+            if not leader.generating and leader.request.priority <= sequence.request.priority
         )
 
     def enter(self, sequence: Sequence) -> None:

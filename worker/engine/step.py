@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tasks.errors import ModelFailed, TaskError
 from tasks.events import Finished, Token
+from worker.engine.line import AGEING_S
 from worker.engine.pace import MOST, Pace, Prompt
 from worker.engine.plan import Pending, PendingPicture, Share, plan
 from worker.engine.runs import first_run
@@ -52,7 +53,7 @@ class Step:
         return happened
 
     def _feeds(self, happened: Happened) -> list[Feed]:
-        running = list(self._slots)
+        running = sorted(self._slots, key=_turn_s)
         waiting = [
             self._next_run(s)
             if s.request.pictures and not s.generating
@@ -139,3 +140,8 @@ class Step:
             return  # it may have been encoded, which says nothing of what a token costs
         tokens = sum(len(feed.tokens) for feed in prompts)
         self._pace.measured(len(feeds) - len(prompts), tokens, took_ms)
+
+
+def _turn_s(sequence: Sequence) -> float:
+    """Whose prompt is fed first: as in the line, a lower priority came later by some seconds."""
+    return sequence.clock.began_s + AGEING_S * sequence.request.priority

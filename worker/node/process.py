@@ -1,4 +1,9 @@
-"""A process that the node started: on its leash, in a session of its own, with its lock."""
+"""A process that the node started: on its leash, in a process group of its own, with its lock.
+
+It stays in the node's session. To Linux a session is a group of its own that gets its share of each
+core whatever its threads' priorities are (``autogroup``): one worker's work that can wait would
+take half of a core from another's work that cannot.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +35,7 @@ class Process:
             stdout=log,
             stderr=log,
             pass_fds=(lock,),
-            start_new_session=True,
+            process_group=0,
         )
         self.pid = self._popen.pid
         self.name = (self.pid, hosts.born(self.pid) or 0)

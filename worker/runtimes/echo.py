@@ -34,6 +34,9 @@ from worker.runtimes.echo_tokens import (
 from worker.runtimes.errors import InvalidPrompt
 from worker.runtimes.sampling import check
 
+RELEASE = "echo 1"
+"""Counted up when an echo says something else than it did."""
+
 _BATCH_TOKENS = 2048
 
 _SCORES = 64

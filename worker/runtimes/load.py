@@ -8,7 +8,7 @@ from pathlib import Path
 from tasks.model import Model
 from worker.memory import memory_bytes
 from worker.probe import require_sound
-from worker.runtimes import cache_types, gguf
+from worker.runtimes import cache_types, echo, gguf
 from worker.runtimes.base import ChatRuntime, EmbedRuntime
 from worker.runtimes.echo import EchoChat, EchoEmbed
 from worker.runtimes.errors import LoadFailed
@@ -106,6 +106,22 @@ def load_embed(model: Model, settings: WorkerSettings | None = None) -> EmbedRun
         threads=model.threads,
         device=device_of(model),
     )
+
+
+def release_of(model: Model) -> str:
+    """The engine that computes ``model`` and its release; its library was imported by the loading.
+
+    Another release may answer the same question in other words.
+    """
+    if model.engine == "echo":
+        return echo.RELEASE
+    if model.engine == "llama":
+        from worker.runtimes.llama import library
+
+        return library.release()
+    from worker.runtimes import onnx
+
+    return onnx.release()
 
 
 def _files(model: Model, settings: WorkerSettings | None) -> Files:

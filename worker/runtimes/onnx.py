@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import tokenizers
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as faults
 from tokenizers import Tokenizer
@@ -58,6 +59,11 @@ _Faults = (
 Vectors = NDArray[np.float32]
 
 
+def release() -> str:
+    """The libraries that a text's vector comes from, and their releases."""
+    return f"onnxruntime {onnxruntime.__version__}, tokenizers {tokenizers.__version__}"
+
+
 def has_gpu() -> bool:
     """Whether this build can compute on an NVIDIA GPU, and this machine has one."""
     built = _CUDA in onnxruntime.get_available_providers()
@@ -82,6 +88,8 @@ class OnnxRuntime:
     ) -> None:
         self._context = context
         self._tokenizer = _tokenizer(tokenizer_path)
+        # Makes the tokenizer's own threads, which inherit the priority of whoever is the first.
+        self.tokenize(("a", "b"))
         self._prefix, self._suffix = _markers(self._tokenizer)
         self._vocabulary = self._tokenizer.get_vocab_size(with_added_tokens=True)
         most = len(os.sched_getaffinity(0)) if device == "cpu" else _GPU_LANES

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from worker.embedding.engine import ROWS, Computed, EmbedEngine
+from tests.worker.embedding.telling import Told
+from worker.embedding.engine import ROWS, EmbedEngine
 from worker.runtimes.echo import EchoEmbed
 from worker.runtimes.errors import DecodeFailed
 
@@ -39,25 +40,6 @@ class Gated(EchoEmbed):
         if any(POISON in tokens for tokens in inputs):
             raise DecodeFailed("poison")
         return super().embed(inputs)
-
-
-class Told:
-    """Who was told of, and a wait for it."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self.over: dict[str, Computed] = {}
-
-    def __call__(self, over: Sequence[Computed]) -> None:
-        with self._changed:
-            assert not {each.request for each in over} & set(self.over)
-            self.over |= {each.request: each for each in over}
-            self._changed.notify_all()
-
-    def wait_for(self, *names: str) -> None:
-        """Until all of them are over."""
-        with self._changed:
-            assert self._changed.wait_for(lambda: set(names) <= set(self.over), 10)
 
 
 @pytest.fixture

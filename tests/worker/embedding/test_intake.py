@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tasks.celery import make_celery
 from tasks.events import Done, Failed, Started, Vectors
-from tasks.jobs import EmbedJob, new_id
+from tasks.jobs import EmbedJob, Priority, new_id
 from tasks.ledger import Accepted, Ledger
 from tasks.model import Model
 from tasks.settings import QueueSettings
@@ -200,3 +200,36 @@ def test_a_large_request_leaves_jobs_to_other_workers(
         each.join(20)
         assert not each.is_alive()
     assert process.ledger.waiting(process.model.queue) == 0
+
+
+def test_a_flood_of_batch_jobs_takes_no_room_from_others(
+    process: ModelProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that somebody waits for is answered while more of them than slots are in hand."""
+    gate = threading.Event()
+    real = process.embed.embed
+
+    def embed(inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        assert len(inputs[0]) < 10 or gate.wait(20)
+        return real(inputs)
+
+    monkeypatch.setattr(process.embed, "embed", embed)
+    flood = [accept(process, *["x" * 60] * 300, priority=Priority.BATCH)[0] for _ in range(12)]
+    handler = ticket(process)
+    wait_for(lambda: len(process.leases.held()) == len(flood))
+    mine = accept(process, "hi")[0]
+    wait_for_state(process.ledger, mine, "done")
+    assert {process.ledger.state(job_id) for job_id in flood} == {"running"}
+    gate.set()
+    handler.join(20)
+    assert {process.ledger.state(job_id) for job_id in flood} == {"done"}
+
+
+def test_a_batch_job_that_the_model_cannot_take_fails_alone(process: ModelProcess) -> None:
+    """Though it is read by another thread than the one that claimed it."""
+    jobs = [accept(process, text, priority=Priority.BATCH)[0] for text in ("a", "x" * 500)]
+    ticket(process).join(20)
+    assert [process.ledger.state(job_id) for job_id in jobs] == ["done", "failed"]
+    end = process.ledger.log(jobs[1])[-1][1]
+    assert isinstance(end, Failed)
+    assert end.param == "input[0]"

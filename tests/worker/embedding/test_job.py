@@ -46,7 +46,15 @@ def test_shortened_vectors_have_unit_length() -> None:
 def test_events_hold_all_rows_once() -> None:
     """In pieces of at most so many rows, little-endian float32."""
     vectors = np.arange((ROWS * 2 + 3) * 4, dtype=np.float32).reshape(-1, 4)
-    events = list(events_of(vectors))
+    events = list(events_of(vectors, [1] * len(vectors)))
     assert [event.start for event in events] == [0, ROWS, 2 * ROWS]
     joined = b"".join(event.data for event in events)
     assert np.array_equal(np.frombuffer(joined, "<f4").reshape(-1, 4), vectors)
+
+
+def test_events_tell_how_many_tokens_each_input_has() -> None:
+    """Each those of its own rows, in order, also in the last and shorter piece."""
+    tokens = list(range(ROWS + 2))
+    first, last = events_of(np.zeros((ROWS + 2, 4), dtype=np.float32), tokens)
+    assert (*first.tokens, *last.tokens) == tuple(tokens)
+    assert len(last.tokens) == 2

@@ -99,3 +99,18 @@ def test_a_dropped_request_is_not_taken() -> None:
     line.drop("0")
     assert taken(line, 16, 512) == [[Place("1", 0)]]
     assert len(line) == 0
+
+
+def test_a_line_that_is_not_shared_keeps_requests_together() -> None:
+    """The first one's inputs go in batches of their own lengths, and others fill the last."""
+    line = Line(shared=False)
+    line.add("first", [9, 5, 9, 5, 9, 5])
+    line.add("second", [8] * 10)
+    batches = [line.take(3, 512) for _ in range(3)]
+    assert [[place.request for place in batch] for batch in batches] == [
+        ["first"] * 3,
+        ["first"] * 3,
+        ["second"] * 3,
+    ]
+    line.add("third", [8])
+    assert len(line.take(8, 512)) == 8

@@ -257,3 +257,12 @@ def test_a_worker_whose_node_is_gone_does_not_begin(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert "the node died" in done.stderr
+
+
+def test_workers_share_the_session_of_their_node(child_of: MakeChild) -> None:
+    """So that the kernel weighs their threads against each other; to be killed whole they have a
+    process group each."""
+    pid = stepped(child_of("sleep 60")).standing().process[0]
+    assert pid is not None
+    assert os.getsid(pid) == os.getsid(0)
+    assert os.getpgid(pid) == pid

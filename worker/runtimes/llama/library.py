@@ -52,6 +52,11 @@ def _started() -> None:
     llama_cpp.llama_backend_init()
 
 
+def release() -> str:
+    """The release of the bindings, which ship llama.cpp of one certain day."""
+    return f"llama-cpp-python {llama_cpp.__version__}"
+
+
 def start() -> None:
     """Make llama.cpp ready; any call but the first does nothing."""
     with _lock:
