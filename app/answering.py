@@ -32,7 +32,8 @@ class Parse(Protocol):
 
 def read_order(parse: Parse) -> Order:
     """What the request at hand asks for, in its body and its headers."""
-    settings, catalog = services().settings, services().gateway.catalog
+    shared = services()
+    settings, catalog = shared.settings, shared.gateway.catalog
     body = read_body()
     wishes = wishes_of(request.headers)
     asked = parse(
@@ -44,20 +45,31 @@ def read_order(parse: Parse) -> Order:
 
 def answer(order: Order, submission: Submission) -> Response:
     """The answer as ``order`` wants it: whole, as a stream, or the job that will have it."""
-    job, subscription = submission.job, submission.subscription
+    response = _answer(order, submission)
+    response.headers.update(submission.sought.headers())
+    return response
+
+
+def _answer(order: Order, submission: Submission) -> Response:
+    job, subscription, sought = submission.job, submission.subscription, submission.sought
+    if sought.kept is not None:
+        if order.stream:
+            return respond.kept_stream(sought.kept.events, chunks_of(job), job.id)
+        return respond.kept(sought.kept.events, answer_of(job), job.id)
     if submission.repeated:
         _name_the_first(job)
     if subscription is None:
         return _accepted(order, job)
     if not order.stream:
-        return respond.whole(subscription, answer_of(job))
+        return respond.whole(subscription, sought.listening(answer_of(job)), job.id)
     # Asked later, when there is no application at hand any more.
     records = services().gateway.records
     return respond.stream(
         subscription,
-        chunks_of(job),
+        sought.listening_chunks(chunks_of(job)),
         ping_s=services().settings.ping_s,
-        position=lambda: records.position(records.find(job.id, job.owner)),
+        position=lambda: records.position(records.find(subscription.job_id, job.owner)),
+        request_id=job.id,
     )
 
 

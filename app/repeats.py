@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.cache.sought import Sought
 from app.wishes import Order
 from tasks.errors import LogExpired, UnknownJob
 from tasks.gateway import Gateway
@@ -20,9 +21,14 @@ REPEATED = "Idempotent-Replayed"
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The job that answers a request, and its events; None when its client does not wait."""
+    """The job that answers a request, and its events; None when its client does not wait.
+
+    ``sought`` is what the cache said: when it has the answer, no job was made. The events may be
+    those of another job that computes the same, or of a job of some of the inputs.
+    """
 
     job: Job
+    sought: Sought
     subscription: Subscription | None = None
     repeated: bool = False
 
@@ -41,8 +47,8 @@ def first_of(gateway: Gateway, job_id: str, order: Order) -> Submission:
     job = gateway.records.job(job_id)
     # A job that lives by its listeners would end unheard if this client went away with a 202.
     if order.later and not record.listen_s:
-        return Submission(job, repeated=True)
-    return Submission(job, gateway.follow(record), repeated=True)
+        return Submission(job, Sought("bypass", job), repeated=True)
+    return Submission(job, Sought("bypass", job), gateway.follow(record), repeated=True)
 
 
 def _kept(gateway: Gateway, job_id: str, owner: str) -> Record:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from flask import current_app
 
 from app.admission import Admission
+from app.cache.lookup import Lookup
+from app.cache.sought import Sought
 from app.openai.sizes import most_tokens
 from app.questions import Questions
 from app.repeats import Submission, asked_before, first_of
@@ -27,23 +30,28 @@ class Services:
     def __init__(self, settings: ApiSettings, gateway: Gateway) -> None:
         self.settings = settings
         self.gateway = gateway
+        self._cache = Lookup(settings, gateway)
         self._admission = Admission(gateway)
         self._questions = Questions(gateway.celery, gateway.ledger, settings.check_timeout_s)
 
     def submit(self, order: Order) -> Submission:
-        """Enqueue the order's job, or find the one that answers the same request already.
+        """Find the order's answer in the cache, or enqueue its job.
 
-        Its model is asked first whether it can take the job, where it may not. Raises
-        ``ModelUnplaceable`` when no node can ever serve it.
+        An equal request may have a job already, which then answers this one too. The model is asked
+        first whether it can take the job, where it may not. Raises ``ModelUnplaceable`` when no
+        node can ever serve it, and ``NotKept``.
         """
+        sought = self._cache.look(order)
+        if sought.kept is not None:
+            return Submission(order.job, sought)
         try:
             if not asked_before(self.gateway, order):
                 self._admission.check(self.gateway.catalog.find(order.job.model))
                 self._check(order.job)
             if not order.later:
-                return Submission(order.job, self.gateway.submit(order.job, order.terms))
+                return self._submit(order, sought)
             self.gateway.enqueue(order.job, order.terms)
-            return Submission(order.job)
+            return Submission(order.job, sought)
         except AlreadyAsked as known:
             return first_of(self.gateway, known.job_id, order)
 
@@ -58,6 +66,13 @@ class Services:
                 f"The worker of the model {model.name!r} did not answer in time."
             )
         return questions.decode_answer(answer)
+
+    def _submit(self, order: Order, sought: Sought) -> Submission:
+        terms = replace(order.terms, share=sought.share) if sought.share else order.terms
+        subscription = self.gateway.submit(sought.job, terms)
+        return Submission(
+            order.job, self._cache.accepted(sought, subscription.job_id), subscription
+        )
 
     def _check(self, job: Job) -> None:
         if isinstance(job, EmbedJob):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import redis
 
@@ -57,6 +57,12 @@ def body(
     except TaskError as error:
         # The status line is long gone: the client learns of it from the last event.
         yield sse.data(body_of(error))
+
+
+def at_once(events: Sequence[Event], chunks: Chunks) -> bytes:
+    """The whole stream of an answer that is there already."""
+    said = (chunks.chunk(event) for event in events)
+    return b"".join(sse.data(data) for data in said if data is not None) + sse.DONE
 
 
 def _handed_over(subscription: Subscription, client: Client) -> Iterator[tuple[int, Event] | None]:

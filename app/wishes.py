@@ -13,6 +13,7 @@ import msgspec
 from werkzeug.datastructures import Headers
 from werkzeug.http import parse_list_header
 
+from app.cache.cache_control import ANYTHING, HEADER, CacheControl, cache_control_of
 from app.openai.asked import Asked
 from app.openai.errors import BadRequest
 from app.outbound.address import AllowedHosts
@@ -41,6 +42,7 @@ class Wishes:
     background: bool = False
     resume_s: int = 0
     key: str | None = None
+    cache_control: CacheControl = ANYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Order:
     """A job on its terms, and how its client is answered.
 
     ``later``: with the job instead of its answer. ``preferred``: a header asked for that.
+    ``cache_control``: whether the answer may be one that was computed for another request.
     """
 
     job: Job
@@ -55,6 +58,7 @@ class Order:
     stream: bool = False
     later: bool = False
     preferred: bool = False
+    cache_control: CacheControl = ANYTHING
 
 
 def wishes_of(headers: Headers) -> Wishes:
@@ -63,7 +67,8 @@ def wishes_of(headers: Headers) -> Wishes:
     resume_s = _resume_s(headers.get(RESUME))
     if resume_s is None:
         resume_s = REPEATABLE_RESUME_S if key else 0
-    return Wishes(_prefers_async(headers.get(PREFER, "")), resume_s, key)
+    control = cache_control_of(headers.get(HEADER))
+    return Wishes(_prefers_async(headers.get(PREFER)), resume_s, key, control)
 
 
 def order_of(
@@ -87,12 +92,17 @@ def order_of(
         )
     )
     # Who streams reads along, however long the job may live: only the others can wait.
-    priority = Priority.BACKGROUND if later else Priority.INTERACTIVE
-    job = msgspec.structs.replace(asked.job, priority=priority)
-    return Order(job, terms, asked.stream, later, wishes.background)
+    job = _in_background(asked.job) if later else asked.job
+    return Order(job, terms, asked.stream, later, wishes.background, wishes.cache_control)
 
 
-def _prefers_async(header: str) -> bool:
+def _in_background(job: Job) -> Job:
+    return msgspec.structs.replace(job, priority=Priority.BACKGROUND)
+
+
+def _prefers_async(header: str | None) -> bool:
+    if not header:
+        return False
     # Preferences that are not known are skipped, as the header's law has it.
     names = (item.partition(";")[0].strip().lower() for item in parse_list_header(header))
     return "respond-async" in names

@@ -22,6 +22,7 @@ SHARED_TOKENS, PREAMBLE_TOKENS = 32, 250
 GAP_STREAMS, GAP_TOKENS = 4, 320
 INTRUDER_TOKENS, INTRUDER_NEW_TOKENS = 1950, 8
 LOOKUP_TOKENS = 192
+CACHED_PARAGRAPHS = 4
 
 _QUESTIONS = (
     "Which word came first?",
@@ -152,6 +153,18 @@ def echo_body(*, stream: bool) -> str:
         {
             "model": ECHO_MODEL,
             "messages": [{"role": "user", "content": ECHO_TEXT}],
+            "stream": stream,
+        }
+    )
+
+
+def cached_body(*, stream: bool) -> str:
+    """A chat that is the same every time, and that the cache serves; its answer is its text."""
+    return json.dumps(
+        {
+            "model": ECHO_MODEL,
+            "messages": [{"role": "user", "content": " ".join([_PARAGRAPH] * CACHED_PARAGRAPHS)}],
+            "temperature": 0,
             "stream": stream,
         }
     )

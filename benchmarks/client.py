@@ -5,7 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -114,9 +114,15 @@ class Crowd:
 
 
 @contextmanager
-def connected(host: str, port: int, path: str, number: int) -> Iterator[Crowd]:
+def connected(
+    host: str,
+    port: int,
+    path: str,
+    number: int,
+    selector_of: Callable[[], selectors.BaseSelector] = selectors.DefaultSelector,
+) -> Iterator[Crowd]:
     """Clients whose connections are there before any of them asks; closed at the end."""
-    with selectors.DefaultSelector() as selector:
+    with selector_of() as selector:
         clients = [Client(selector, host, port, path) for _ in range(number)]
         try:
             for client in clients:

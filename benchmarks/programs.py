@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from benchmarks import again
 from benchmarks.figures import Answered, Sample
 from benchmarks.intrusion import Intruded, Intrusion
 from benchmarks.load import Order
@@ -30,6 +31,12 @@ def intrude(server: Server, path: str, bodies: list[str], intruder: str, after: 
     order = Intrusion(server.host, server.port, server.prefix + path, bodies, intruder, after)
     said = _run("benchmarks.intrusion", server, given=msgspec.json.encode(order))
     return msgspec.json.decode(said, type=Intruded)
+
+
+def repeat(server: Server, order: again.Order) -> again.Seen:
+    """What a client that asks the same again and again saw."""
+    said = _run("benchmarks.again", server, given=msgspec.json.encode(order))
+    return msgspec.json.decode(said, type=again.Seen)
 
 
 def program(

@@ -1,4 +1,4 @@
-"""The command line for whoever runs the place: jobs, queues, models and nodes.
+"""The command line for whoever runs the place: jobs, queues, models, nodes and the cache.
 
 The law of this package: it imports ``tasks`` only, and speaks with Redis itself, so that it works
 while the API, the workers or the keeper do not; ``runner.cli`` puts it beside ``millrace up``.
@@ -9,4 +9,5 @@ What clients wrote or were answered is shown on request only (``--content``), an
 terminal raw (``wording.clean``).
 
 Files of the hub are another matter: ``fetching`` brings them to this machine, and needs no Redis.
+``batches`` is another one: it speaks with the API, as any client does, and needs no Redis either.
 """

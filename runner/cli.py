@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from console import jobs
+from console import cache, jobs
+from console.batches import batch
 from console.fleet import models
 from console.fleet.nodes import nodes
 from console.queues import queues
@@ -63,6 +64,8 @@ app.command("queues")(queues)
 app.command("nodes")(nodes)
 app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(cache.app, name="cache")
+app.add_typer(batch.app, name="batch")
 
 
 def check_redis(settings: RunnerSettings) -> None:

@@ -196,6 +196,11 @@ class Ledger:
         """Whether a job ever had another listener."""
         return bool(self.redis.hexists(self.keys.job(job_id), "followed"))
 
+    def unshare(self) -> None:
+        """No request shares a job that was accepted before: equal ones are computed anew."""
+        for key in self.redis.scan_iter(self.keys.share("*"), count=1_000):
+            self.redis.unlink(key)
+
     # ---- the working side ---------------------------------------------------------------
 
     def claim(self, queue: str, holder: str) -> Claim | Literal["none", "later"]:

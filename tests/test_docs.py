@@ -9,13 +9,21 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from app.settings import ApiSettings
+from console.batches.settings import ServerSettings
 from runner.settings import RunnerSettings
 from tasks.settings import QueueSettings
 from worker.node.settings import NodeSettings
 from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).resolve().parents[1]
-SETTINGS = (QueueSettings, ApiSettings, WorkerSettings, NodeSettings, RunnerSettings)
+SETTINGS = (
+    QueueSettings,
+    ApiSettings,
+    WorkerSettings,
+    NodeSettings,
+    RunnerSettings,
+    ServerSettings,
+)
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
 
 _ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", re.MULTILINE)

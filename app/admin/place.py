@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.admin.cache_room import CacheRoom
 from app.admin.changes import Changes
 from app.admin.forgetting import Forgetting
 from app.admin.key import AdminKey
@@ -26,6 +27,7 @@ class Admin:
         self.survey = Survey(gateway)
         self.changes = Changes(gateway, self.survey, settings.allowed_folders)
         self.slots = Slots(gateway, Questions(gateway.celery, gateway.ledger, timeout_s))
+        self.cache = CacheRoom(settings, gateway.redis)
 
     def forgetting(self, model: Model, *, force: bool) -> Forgetting:
         """The way out of a model that was added at run time."""

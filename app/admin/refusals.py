@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.openai.errors import INVALID_REQUEST, error_body
+from app.openai.errors import INVALID_REQUEST, UNAVAILABLE, error_body
 
 AUTHENTICATION = "authentication_error"
 
@@ -57,4 +57,19 @@ class WrongKey(Refused):
         super().__init__(
             "The admin key is missing or wrong: send it as 'Authorization: Bearer <key>'.",
             code="invalid_api_key",
+        )
+
+
+class CacheAway(Refused):
+    """Raised when the cache's server does not do what is asked for; ``deleted`` entries went."""
+
+    status = 503
+    type = UNAVAILABLE
+    headers: Mapping[str, str] = {"Retry-After": "2"}
+
+    def __init__(self, deleted: int) -> None:
+        super().__init__(
+            f"The cache's Redis does not answer: {deleted} entries are deleted, and others may be"
+            " left. Requests are served without it; send this again once it is back.",
+            code="cache_unavailable",
         )

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from app.files.aside import aside
 from app.files.faults import translated
 from app.files.guarded import to_read, to_write
-from app.files.staging import Staging
+from app.files.staging import STALE_S, Staging
 from app.files.store import checked
 
 # Files in the making lie in the same file system as those that they become, so that a rename is
@@ -78,10 +78,10 @@ class FolderStore:
             found = aside(_files_below, self._path(folder))
         return (path.relative_to(self._folder).as_posix() for path in found)
 
-    def tidy(self) -> None:
+    def tidy(self, stale_s: float = STALE_S) -> None:
         """Delete what killed processes left in the making."""
         with translated():
-            aside(self.staging.tidy)
+            aside(self.staging.tidy, stale_s)
 
     def _path(self, name: str) -> Path:
         return self._folder / checked(name)

@@ -39,7 +39,7 @@ _S3_OPTIONS = {
     "config_kwargs": {
         "connect_timeout": 5,
         "read_timeout": 15,
-        "retries": {"mode": "standard", "max_attempts": 2},
+        "retries": {"mode": "standard", "total_max_attempts": 2},
     },
     "use_listings_cache": False,
     "max_concurrency": _PARTS_AT_ONCE,
@@ -102,13 +102,13 @@ class RemoteStore:
             found = self._system.find(below)
         return (path.removeprefix(f"{self._root}/") for path in found)
 
-    def tidy(self) -> None:
-        """Delete what killed processes left: here, and parts of blobs that were never sent."""
+    def tidy(self, stale_s: float = STALE_S) -> None:
+        """Delete what killed processes left: here, and parts of blobs that were never whole."""
         with translated():
-            self.staging.tidy()
+            self.staging.tidy(stale_s)
         if self._is_s3:
             with translated(Exception):
-                self._abort_uploads(datetime.now(UTC) - timedelta(seconds=STALE_S))
+                self._abort_uploads(datetime.now(UTC) - timedelta(seconds=stale_s))
 
     @property
     def _system(self) -> Any:

@@ -33,9 +33,9 @@ class Staging:
         finally:
             path.unlink(missing_ok=True)
 
-    def tidy(self, now_s: float | None = None) -> None:
-        """Delete what killed processes left."""
-        before_s = (time.time() if now_s is None else now_s) - STALE_S
+    def tidy(self, stale_s: float = STALE_S) -> None:
+        """Delete what killed processes left, so long after its last byte."""
+        before_s = time.time() - stale_s
         with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
                 # Another process may tidy at the same time, or end its file well.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 
-from app.files.staging import Staging
+from app.files.staging import STALE_S, Staging
 
 # The first character is no dot: those names are the store's own.
 _PART = "[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
@@ -48,8 +48,8 @@ class Store(Protocol):
     def names(self, folder: str) -> Iterator[str]:
         """The names of all blobs below a folder, in no order; those of one that is not: none."""
 
-    def tidy(self) -> None:
-        """Delete what processes that were killed while writing left behind, a day later."""
+    def tidy(self, stale_s: float = STALE_S) -> None:
+        """Delete what processes that were killed while writing left behind, so long after."""
 
 
 def checked(name: str) -> str:

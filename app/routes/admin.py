@@ -1,7 +1,8 @@
-"""``/admin``: models, nodes, queues and slots, with a key of their own."""
+"""``/admin``: models, nodes, queues, slots and the cache, with a key of their own."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -10,6 +11,8 @@ import structlog
 from flask import Blueprint, Response, current_app, request
 
 from app import respond
+from app.admin.cache_query import parse_clear
+from app.admin.cache_view import render_cache, render_cleared
 from app.admin.fleet_views import render_node, render_queue
 from app.admin.model_view import render_model
 from app.admin.orders import parse_load, parse_unload
@@ -20,6 +23,7 @@ from app.admin.survey import Standing
 from app.body import read_body
 from app.client import Client
 from app.following import ClientLeft
+from app.services import services
 
 routes = Blueprint("admin", __name__)
 log = structlog.get_logger(__name__)
@@ -123,6 +127,24 @@ def list_slots() -> Response:
     name = request.args.get("model")
     models = list(catalog) if name is None else [catalog.find(name)]
     return _list([render_worker_slots(told) for told in admin().slots.of(models)])
+
+
+@routes.get("/admin/cache")
+def get_cache() -> Response:
+    """What the cache of answers did and holds, and whether its server answers."""
+    cache = admin().cache
+    settings = services().settings
+    return _json(render_cache(settings, cache.tallies(), cache.sizes()))
+
+
+@routes.delete("/admin/cache")
+def clear_cache() -> Response:
+    """Forget answers and vectors: of a model, of an owner, older than an age, or all."""
+    query = request.args.to_dict(flat=False)
+    swept = parse_clear(query, admin().survey.catalog())
+    deleted = admin().cache.clear(swept)
+    log.info("admin cache cleared", remote=request.remote_addr, deleted=deleted, **asdict(swept))
+    return _json(render_cleared(swept, deleted))
 
 
 @routes.errorhandler(Refused)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from benchmarks.measurement import Measurement, Peers
 from benchmarks.tables.answers import answers
+from benchmarks.tables.batches import batches
 from benchmarks.tables.beside import beside
+from benchmarks.tables.cached import cached
 from benchmarks.tables.embeddings import embeddings
 from benchmarks.tables.engine import engine
 from benchmarks.tables.gap import gap
@@ -22,7 +24,9 @@ def measurements(peers: Peers) -> tuple[Measurement, ...]:
         embeddings(peers),
         latency(),
         ledger(),
+        cached(),
         layers(),
         waiting(),
         *answers(peers),
+        *batches(),
     )

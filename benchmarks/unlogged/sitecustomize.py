@@ -20,9 +20,9 @@ def _log_nothing() -> None:
 
     as_ever = scripts.load
 
-    def load(client: Any, name: str) -> Any:
-        if name != "append":
-            return as_ever(client, name)
+    def load(client: Any, name: str, package: str = "tasks") -> Any:
+        if (name, package) != ("append", "tasks"):
+            return as_ever(client, name, package)
         prelude = Path(scripts.__file__).with_name("lua") / "prelude.lua"
         own = Path(__file__).with_name("append.lua")
         return client.register_script(prelude.read_text() + own.read_text())

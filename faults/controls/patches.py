@@ -31,9 +31,9 @@ def rewrite_scripts(changes: Mapping[str, Pieces]) -> None:
     """
     load = tasks.scripts.load
 
-    def load_changed(client: Client, name: str) -> Any:
-        script = load(client, name)
-        if name not in changes:
+    def load_changed(client: Client, name: str, package: str = "tasks") -> Any:
+        script = load(client, name, package)
+        if package != "tasks" or name not in changes:
             return script
         return client.register_script(changed(name, script.script, changes[name]))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from app.batches.errors import BatchEnded, UnknownBatch
 from app.errors import NOT_AGAIN
+from app.files.errors import StoreUnavailable, UnknownFile
 from app.openai.errors import STATUS, body_of, status_of
 from tasks.errors import ContextLengthExceeded, TaskError, from_code
 
@@ -43,6 +45,16 @@ def test_a_class_without_a_row_is_answered_as_its_parent() -> None:
     assert status_of(ContextLengthExceeded("m")) == 400
 
 
+@pytest.mark.parametrize(
+    ("cls", "status"),
+    [(UnknownFile, 404), (UnknownBatch, 404), (BatchEnded, 409), (StoreUnavailable, 503)],
+)
+def test_the_errors_of_files_and_batches_have_a_status(cls: type[TaskError], status: int) -> None:
+    """Each by itself: their parent stands for a fault of the server."""
+    assert cls in STATUS
+    assert status_of(cls("m")) == status
+
+
 def test_a_code_of_a_later_release_is_a_500() -> None:
     """While releases mix, an unknown code keeps its name and is the server's fault."""
     error = from_code("of_the_future", "m")
@@ -57,4 +69,5 @@ def test_what_must_not_be_tried_again_says_so() -> None:
         "job_failed_repeatedly",
         "job_cancelled",
         "idempotency_conflict",
+        "batch_ended",
     }

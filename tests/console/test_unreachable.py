@@ -31,6 +31,8 @@ COMMANDS = [
     ["models", "add", "x", "--source", "echo:"],
     ["nodes"],
     ["nodes", "--watch", "--json"],
+    ["cache"],
+    ["cache", "--watch"],
 ]
 
 

@@ -61,3 +61,17 @@ def test_every_control_fits_production_code(control: str) -> None:
     command = [sys.executable, "-c", f"import faults.controls.{control}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_scripts_of_other_packages_are_loaded_as_ever(control: str) -> None:
+    """A process under a control reads the scripts of batches as well."""
+    story = (
+        f"import fakeredis, faults.controls.{control}, tasks.scripts as scripts;"
+        "client = fakeredis.FakeRedis();"
+        "print(scripts.load(client, 'plan_batch', 'app.batches').script)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", story], capture_output=True, text=True, check=False
+    )
+    assert "Lines are given to jobs" in done.stdout, done.stderr

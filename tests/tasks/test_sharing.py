@@ -148,6 +148,13 @@ def test_sharing_renews_the_listener_s_lease(ledger: Ledger, terms: Terms) -> No
     assert until_ms > now_ms(ledger.redis) + 90_000
 
 
+def test_an_operator_ends_the_sharing(ledger: Ledger, terms: Terms) -> None:
+    """After it an equal request is computed anew, whoever computes it already."""
+    first = accepted(ledger, terms)
+    ledger.unshare()
+    assert accepted(ledger, terms) != first
+
+
 def test_sixty_four_equal_requests_at_once_make_one_job(ledger: Ledger, terms: Terms) -> None:
     """However they meet, one is accepted and the others share it."""
     outcomes: list[str] = []

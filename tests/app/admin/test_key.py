@@ -27,6 +27,8 @@ ROUTES = [
     ("GET", "/admin/nodes"),
     ("GET", "/admin/queues"),
     ("GET", "/admin/slots"),
+    ("GET", "/admin/cache"),
+    ("DELETE", "/admin/cache"),
     ("HEAD", "/admin/models"),
     ("OPTIONS", "/admin/models/load"),
 ]

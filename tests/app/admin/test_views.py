@@ -253,7 +253,7 @@ def test_without_ready_workers_nobody_is_asked(operator: Operator) -> None:
 
 def test_no_route_shows_the_settings(operator: Operator, folder: Path, box: Box) -> None:
     """Neither folders of this machine nor addresses of Redis."""
-    for path in ("models", "nodes", "queues", "slots"):
+    for path in ("models", "nodes", "queues", "slots", "cache"):
         text = str(operator.get(path))
         assert str(folder) not in text
         assert "redis://" not in text

@@ -17,6 +17,10 @@ from app.files.store import Store
 from tasks.connection import Client
 
 
+# How much likelier harm is where something is changed, and how much less where it is only read.
+WRITES, READS = 4.0, 0.4
+
+
 class Killed(BaseException):
     """Raised where a driver dies: nothing of it runs any more, no handler either."""
 
@@ -30,9 +34,9 @@ class Fate:
         self.harm = 0.0
         self.met: list[str] = []
 
-    def draw(self) -> str:
+    def draw(self, weight: float) -> str:
         """What happens at this step."""
-        if self._seed.random() >= self.harm:
+        if self._seed.random() >= self.harm * weight:
             return ""
         kinds = ["killed before", "killed after", "lost before", "lost after", "twice"]
         drawn = self._seed.choice([*kinds, "still before", "still after"])
@@ -58,17 +62,20 @@ class FatedClient(redis.Redis):
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """One command."""
-        return self._fated(lambda: super(FatedClient, self).execute_command(*args, **options))
+        weight = WRITES if args[0] == "EVALSHA" else READS
+        return self._fated(
+            weight, lambda: super(FatedClient, self).execute_command(*args, **options)
+        )
 
     def pipeline(self, *args: Any, **options: Any) -> Any:
         """Commands that are sent together."""
         pipe: Any = super().pipeline(*args, **options)
         execute = pipe.execute
-        pipe.execute = lambda *given, **named: self._fated(lambda: execute(*given, **named))
+        pipe.execute = lambda *given, **named: self._fated(READS, lambda: execute(*given, **named))
         return pipe
 
-    def _fated(self, act: Callable[[], Any]) -> Any:
-        drawn = self.fate.draw()
+    def _fated(self, weight: float, act: Callable[[], Any]) -> Any:
+        drawn = self.fate.draw(weight)
         self.fate.strike(drawn, "before")
         answer = act()
         if drawn == "twice" and not isinstance(answer, list):
@@ -94,7 +101,7 @@ class FatedStore:
     @contextmanager
     def writer(self, name: str) -> Iterator[BinaryIO]:
         """A file to write to."""
-        drawn = self._fate.draw()
+        drawn = self._fate.draw(WRITES)
         with self._store.writer(name) as file:
             yield file
             self._fate.strike(drawn, "before")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,15 @@ import numpy as np
 from app.batches.book import Book
 from app.batches.courses import Courses
 from app.batches.parts import Parts
-from app.batches.record import BatchRecord, Endpoint, Order, new_batch_id
+from app.batches.record import (
+    BatchRecord,
+    Commit,
+    Endpoint,
+    Order,
+    Piece,
+    Status,
+    new_batch_id,
+)
 from app.files.folder import FolderStore
 from app.files.record import FileRecord, new_file_id
 from app.files.register import Register
@@ -37,6 +46,7 @@ from tasks.ledger import Claim, Entry
 from tasks.model import Model
 from tasks.roster import Report
 from tasks.settings import QueueSettings
+from tasks.terms import Terms
 
 CHAT: Endpoint = "/v1/chat/completions"
 EMBED: Endpoint = "/v1/embeddings"
@@ -69,6 +79,65 @@ def vector_of(text: str) -> list[float]:
     return [float(digest & 0xFFFF), float(digest >> 16), float(len(text))]
 
 
+class Violation(BaseException):
+    """Raised where something was done that must never be; no handler may swallow it."""
+
+
+class WatchedBook(Book):
+    """Finds out writes that come too late, and knows which jobs were planned."""
+
+    planned: set[str]
+    truth: Book
+
+    def plan(self, record: BatchRecord, pieces: Mapping[str, Piece], *to: int) -> None:
+        """Plan, and remember."""
+        with self._in_time(record):
+            super().plan(record, pieces, *to)
+        self.planned.update(pieces)
+
+    def commit(self, record: BatchRecord, commit: Commit) -> None:
+        """Commit, and remember what is planned again."""
+        with self._in_time(record):
+            super().commit(record, commit)
+        self.planned.update(commit.again)
+
+    def advance(self, record: BatchRecord, status: Status, **fields: Any) -> BatchRecord:
+        """Bring it to another status."""
+        with self._in_time(record):
+            return super().advance(record, status, **fields)
+
+    def pieces(self, batch_id: str) -> dict[str, Piece]:
+        """What is planned, by whomever."""
+        found = super().pieces(batch_id)
+        self.planned.update(found)
+        return found
+
+    @contextmanager
+    def _in_time(self, record: BatchRecord) -> Iterator[None]:
+        """Nothing is taken from a driver that has lost the batch."""
+        late = self._is_late(record)
+        yield
+        if late and self._is_late(record):
+            raise Violation("a late write was taken")
+
+    def _is_late(self, record: BatchRecord) -> bool:
+        [now] = self.truth.many([record.id])
+        return now is None or now.epoch != record.epoch
+
+
+class WatchedGateway(Gateway):
+    """Takes no job of a batch that was not planned first."""
+
+    planned: set[str]
+
+    def enqueue(self, job: Job, terms: Terms | None = None) -> None:
+        """Accept a job, and publish no ticket: whoever works here looks by himself."""
+        if job.id not in self.planned:
+            raise Violation("accepted before it was planned")
+        self._memory.check(job)
+        self.ledger.accept(job, self.catalog.find(job.model).queue, terms)
+
+
 class Mill:
     """A queue, a store, and the batches in them."""
 
@@ -88,17 +157,19 @@ class Mill:
         self.book = Book(client, settings)
         self.worker = HandWorker(self)
         self.now_s = 1_000_000.0
+        self._planned: set[str] = set()
 
     def parts(self, client: Client | None = None, store: Store | None = None) -> Parts:
         """What a driver works with, over a connection and a store of its own."""
         own = client or self.client
-        gateway = Gateway(self.settings, self.catalog, client=own, celery=self.celery)
-        # Whoever works here looks by himself, and no ticket is published from a thread.
-        gateway._tickets = NoTickets()  # type: ignore[assignment]
+        gateway = WatchedGateway(self.settings, self.catalog, client=own, celery=self.celery)
+        book = WatchedBook(own, self.settings)
+        gateway.planned = book.planned = self._planned
+        book.truth = self.book
         return Parts(
             settings=self.settings,
             client=own,
-            book=Book(own, self.settings),
+            book=book,
             gateway=gateway,
             store=store or self.store,
             register=Register(own, self.settings),
@@ -173,16 +244,6 @@ class Mill:
         assert (found.purpose, found.bytes) == ("batch_output", self.store.size(found.blob))
         with self.store.reader(found.blob) as file:
             return [json.loads(line) for line in file.read().splitlines()]
-
-
-class NoTickets:
-    """Takes tickets and loses them."""
-
-    def publish(self, queue_name: str, job_id: str) -> None:
-        """One more lost."""
-
-    def close(self) -> None:
-        """Nothing is left."""
 
 
 class Driven:

@@ -31,10 +31,14 @@ from tests.app.batches.mill import (
     Driven,
     Mill,
     Outcome,
+    Violation,
     chat_line,
     embed_line,
     vector_of,
 )
+
+# How likely something befalls a driver at each of its commands.
+HARMS = (0.004, 0.01, 0.02, 0.05)
 
 # What a line that could have been answered may be told instead.
 BAD_LUCK = {"model_error", "job_cancelled", "batch_expired", "batch_cancelled"}
@@ -57,7 +61,7 @@ class Story:
         """Some disorder, then peace until everything has ended."""
         self._begin()
         self._faults = self._seed.choice((0.0, 0.2))
-        for _ in range(self._seed.randint(20, 120)):
+        for _ in range(self._seed.randint(20, 250)):
             self._seed.choice(self._possible())()
         self._faults = 0.0
         self._end_in_peace()
@@ -71,7 +75,7 @@ class Story:
     def _begin(self) -> None:
         for _ in range(self._seed.randint(1, 2)):
             endpoint = self._seed.choice((CHAT, EMBED))
-            count = self._seed.randint(1, 60)
+            count = self._seed.randint(1, 160)
             line = chat_line if endpoint == CHAT else self._embed_line
             batch_id = self._mill.batch(endpoint, map(line, range(count)))
             self.batches[batch_id] = (endpoint, count)
@@ -112,7 +116,13 @@ class Story:
             fate.harm = 0.0
 
     def _meanwhile(self, other: int) -> None:
-        """A driver stands still: the other one takes its batches, and comes as far as it may."""
+        """A driver stands still: the other one takes its batches, and comes as far as it may.
+
+        Or it blinks, and Redis was restarted.
+        """
+        if self._seed.random() < 0.3:
+            self._tail.lose()
+            return
         for _ in range(self._seed.randint(1, 4)):
             self._drive(other)
             if self._seed.random() < 0.5:
@@ -221,7 +231,7 @@ def tell(seed: int, client: Client, settings: QueueSettings, folder: Path) -> No
     """The story of a seed, to its end."""
     own = settings.model_copy(update={"key_prefix": f"{settings.key_prefix}-{seed}"})
     mill = Mill(client, own, folder / str(seed))
-    story = Story(mill, seed, harm=random.Random(seed).choice((0.0, 0.01, 0.03, 0.1)))
+    story = Story(mill, seed, harm=random.Random(seed).choice(HARMS))
     story.run()
     for batch_id, (endpoint, count) in story.batches.items():
         check(mill.output(batch_id), endpoint, count)

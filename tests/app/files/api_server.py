@@ -65,6 +65,11 @@ class ApiServer:
         """What it said."""
         return self._log.read_text()
 
+    def stop(self) -> None:
+        """SIGTERM, and wait for its end."""
+        self._process.terminate()
+        self._process.wait(timeout=30)
+
     def kill(self) -> None:
         """kill -9, of both its processes."""
         family = [psutil.Process(self._process.pid), self.worker]

@@ -10,7 +10,6 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.files.place import Files
-from app.routes import files
 from app.settings import ApiSettings
 from tasks.gateway import Gateway
 from tasks.settings import QueueSettings
@@ -35,10 +34,7 @@ def api_settings(settings: QueueSettings, tmp_path: Path) -> ApiSettings:
 @pytest.fixture
 def application(api_settings: ApiSettings, gateway: Gateway) -> Flask:
     """The application."""
-    application = create_app(api_settings, gateway)
-    if files.routes.name not in application.blueprints:
-        application.register_blueprint(files.routes)
-    return application
+    return create_app(api_settings, gateway)
 
 
 @pytest.fixture

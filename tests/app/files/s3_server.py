@@ -29,7 +29,7 @@ class S3Server:
     def __init__(self, folder: Path) -> None:
         self._log = folder / "s3.log"
         self.port = free_port()
-        self.environment = KEYS | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}"}
+        self.environment = KEYS | {"AWS_ENDPOINT_URL": f"http://localhost:{self.port}"}
         self.start()
 
     def start(self) -> None:

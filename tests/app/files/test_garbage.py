@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.app.files.forms import BOUNDARY, URL, Part, encoded
 
-many = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 names = st.sampled_from(
     ["file", "purpose", "expires_after[anchor]", "expires_after[seconds]", "x", ""]

@@ -228,3 +228,31 @@ def test_many_threads_write_and_read_at_once(store: Store) -> None:
         thread.join()
     assert failed == []
     assert list(store.names("shared")) == ["shared/one"]
+
+
+def test_what_was_never_whole_is_deleted_once_it_is_old(store: Store) -> None:
+    """Files in the making, of which this one is too young."""
+    with store.staging.place() as path:
+        path.write_bytes(b"x")
+        store.tidy()
+        assert left_in(store) == [path]
+        store.tidy(stale_s=-60)
+        assert left_in(store) == []
+
+
+@pytest.mark.parametrize("store", ["s3"], indirect=True)
+def test_parts_that_were_never_put_together_are_deleted_once_they_are_old(
+    store: Store, s3: S3Server
+) -> None:
+    """Those of this store's folder; a bucket may have others."""
+    put(store, "marked", b"x")
+    listed = s3.client.list_objects_v2(Bucket=BUCKET)["Contents"]
+    [mine] = [each["Key"] for each in listed if each["Key"].endswith("/marked")]
+    for key in (f"{mine}-too", "elsewhere/x"):
+        s3.client.create_multipart_upload(Bucket=BUCKET, Key=key)
+    # Here all of them are of 2010.
+    store.tidy(stale_s=100 * 365 * 86_400)
+    assert len(s3.client.list_multipart_uploads(Bucket=BUCKET)["Uploads"]) == 2
+    store.tidy()
+    [left] = s3.client.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
+    assert left["Key"] == "elsewhere/x"
