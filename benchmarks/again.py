@@ -1,4 +1,4 @@
-"""The same request again and again: as fast as the answers come, or at times fixed beforehand.
+"""The same few requests again and again: as fast as answers come, or at times fixed beforehand.
 
 Like ``load`` a process of its own with one thread: it reads an ``Order`` from standard input and
 writes what it ``Seen``. At fixed times a latency is counted from when its request was due: what a
@@ -13,6 +13,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 
 import msgspec
 
@@ -25,7 +26,7 @@ _HEAD_END = b"\r\n\r\n"
 
 
 class Order(msgspec.Struct, frozen=True):
-    """``body`` so many times to ``path``, over at most so many connections.
+    """So many requests to ``path``, ``bodies`` in turn, over at most so many connections.
 
     ``due_s`` are the times of the requests, from the start; without them each client asks as soon
     as it has its answer.
@@ -34,7 +35,7 @@ class Order(msgspec.Struct, frozen=True):
     host: str
     port: int
     path: str
-    body: str
+    bodies: list[str]
     clients: int
     requests: int
     due_s: tuple[float, ...] = ()
@@ -84,23 +85,24 @@ def arrivals(rate_per_s: float, requests: int, seed: int = 1) -> tuple[float, ..
 def drive(order: Order) -> Seen:
     """Ask everything, and wait for all of it."""
     heard = Heard()
+    turns = cycle(order.bodies)
     # Of the selectors this one waits for less than a millisecond when it is told to.
     with connected(
         order.host, order.port, order.path, order.clients, selectors.SelectSelector
     ) as crowd:
         own_s, began_s = time.process_time(), time.perf_counter()
         if order.due_s:
-            _at_times(crowd, order.body, [began_s + each for each in order.due_s], heard)
+            _at_times(crowd, turns, [began_s + each for each in order.due_s], heard)
         else:
-            _as_fast_as_it_goes(crowd, order.body, order.requests, heard)
+            _as_fast_as_it_goes(crowd, turns, order.requests, heard)
         wall_s, client_s = time.perf_counter() - began_s, time.process_time() - own_s
     return Seen(heard.latencies_s, wall_s, client_s, heard.hits, heard.body_bytes)
 
 
-def _as_fast_as_it_goes(crowd: Crowd, body: str, requests: int, heard: Heard) -> None:
+def _as_fast_as_it_goes(crowd: Crowd, turns: Iterator[str], requests: int, heard: Heard) -> None:
     asked = min(len(crowd.clients), requests)
     for client in crowd.clients[:asked]:
-        client.ask(body)
+        client.ask(next(turns))
     while len(heard.latencies_s) < requests:
         for client in crowd.ready():
             if not client.read():
@@ -108,10 +110,10 @@ def _as_fast_as_it_goes(crowd: Crowd, body: str, requests: int, heard: Heard) ->
             heard.take(client.answer, client.answer.started_s)
             if asked < requests:
                 asked += 1
-                client.ask(body)
+                client.ask(next(turns))
 
 
-def _at_times(crowd: Crowd, body: str, due_s: Sequence[float], heard: Heard) -> None:
+def _at_times(crowd: Crowd, turns: Iterator[str], due_s: Sequence[float], heard: Heard) -> None:
     free = deque(crowd.clients)
     # Who asks, and since when its answer is due.
     since_s: dict[int, float] = {}
@@ -121,7 +123,7 @@ def _at_times(crowd: Crowd, body: str, due_s: Sequence[float], heard: Heard) -> 
         while free and next_s is not None and next_s <= time.perf_counter():
             client = free.popleft()
             since_s[id(client)] = next_s
-            client.ask(body)
+            client.ask(next(turns))
             next_s = next(coming, None)
         for client in _ready_before(crowd, next_s if free else None):
             if client.read():

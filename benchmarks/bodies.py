@@ -158,16 +158,20 @@ def echo_body(*, stream: bool) -> str:
     )
 
 
-def cached_body(*, stream: bool) -> str:
-    """A chat that is the same every time, and that the cache serves; its answer is its text."""
-    return json.dumps(
-        {
-            "model": ECHO_MODEL,
-            "messages": [{"role": "user", "content": " ".join([_PARAGRAPH] * CACHED_PARAGRAPHS)}],
-            "temperature": 0,
-            "stream": stream,
-        }
-    )
+def cached_bodies(number: int, *, stream: bool) -> list[str]:
+    """Chats that are the same every time, and that the cache serves; an answer is its text."""
+    paragraphs = " ".join([_PARAGRAPH] * CACHED_PARAGRAPHS)
+    return [
+        json.dumps(
+            {
+                "model": ECHO_MODEL,
+                "messages": [{"role": "user", "content": f"{place:04d}. {paragraphs}"}],
+                "temperature": 0,
+                "stream": stream,
+            }
+        )
+        for place in range(number)
+    ]
 
 
 def embed_body(inputs: list[str], model: str = EMBED_MODEL) -> str:

@@ -13,29 +13,40 @@ from benchmarks.over_http import CHAT_PATH
 from benchmarks.programs import repeat
 from benchmarks.server import Server
 
+CHATS = 500
 CLIENTS, REQUESTS = 16, 6_000
 RATE_PER_S, PACED_REQUESTS, PACED_CLIENTS = 200, 3_000, 64
-WARM_UP_REQUESTS = 500
 # A worker says what it is once it has hashed its files, and an answer is written behind its end.
 KEPT_WITHIN_S = 30.0
 
 
-def cached(*, stream: bool = False, from_cache: bool = True) -> Callable[[Server], Sample]:
-    """The same chat again and again; ``from_cache``: every answer must be out of the cache."""
+def cached(
+    chats: int = CHATS, *, stream: bool = False, from_cache: bool = True
+) -> Callable[[Server], Sample]:
+    """So many chats in turn; ``from_cache``: every answer must be out of the cache."""
 
     def run(server: Server) -> Sample:
-        body = bodies.cached_body(stream=stream)
+        asked = bodies.cached_bodies(chats, stream=stream)
         if from_cache:
-            _have_it_kept(server, body)
-        repeat(server, _order(server, body, WARM_UP_REQUESTS))
-        crowd = repeat(server, _order(server, body, REQUESTS))
+            _have_them_kept(server, asked)
+        else:
+            repeat(server, order(server, asked, CHATS))
+        crowd = repeat(server, order(server, asked, REQUESTS))
         due_s = arrivals(RATE_PER_S, PACED_REQUESTS)
-        paced = repeat(server, _order(server, body, PACED_REQUESTS, due_s))
-        if from_cache and min(crowd.hits / REQUESTS, paced.hits / PACED_REQUESTS) < 1:
+        paced = repeat(server, order(server, asked, PACED_REQUESTS, due_s))
+        if from_cache and (crowd.hits, paced.hits) != (REQUESTS, PACED_REQUESTS):
             raise RuntimeError(f"not from the cache: {crowd.hits} and {paced.hits} hits")
         return {**_figures(crowd), **_paced_figures(paced)}
 
     return run
+
+
+def order(server: Server, asked: list[str], requests: int, due_s: tuple[float, ...] = ()) -> Order:
+    """So many of the chats: as fast as it goes, or at these times, with a connection for each
+    that may be under way then.
+    """
+    path, clients = server.prefix + CHAT_PATH, PACED_CLIENTS if due_s else CLIENTS
+    return Order(server.host, server.port, path, asked, clients, requests, due_s)
 
 
 def _figures(seen: Seen) -> Sample:
@@ -54,16 +65,10 @@ def _paced_figures(seen: Seen) -> Sample:
     }
 
 
-def _order(server: Server, body: str, requests: int, due_s: tuple[float, ...] = ()) -> Order:
-    path, clients = server.prefix + CHAT_PATH, PACED_CLIENTS if due_s else CLIENTS
-    return Order(server.host, server.port, path, body, clients, requests, due_s)
-
-
-def _have_it_kept(server: Server, body: str) -> None:
-    """Ask until the answer is one out of the cache."""
+def _have_them_kept(server: Server, asked: list[str]) -> None:
+    """Ask until every answer is one out of the cache."""
     give_up_at = time.monotonic() + KEPT_WITHIN_S
-    path = server.prefix + CHAT_PATH
-    while not repeat(server, Order(server.host, server.port, path, body, 1, 1)).hits:
+    while repeat(server, order(server, asked, len(asked))).hits < len(asked):
         if time.monotonic() > give_up_at:
-            raise RuntimeError("the answer is not kept in the cache")
+            raise RuntimeError("the answers are not kept in the cache")
         time.sleep(0.5)

@@ -7,7 +7,7 @@ The law of this package:
 2. Only what ended well is kept, and only when what computed it is what was looked for.
 3. The cache's Redis may be slow, full or gone at any time: then requests are served without it,
    and none waits for it longer than ``links.TIMEOUT_S``. Nothing is written while a client waits.
-4. A hit asks the cache's Redis and nobody else: no queue, no worker, no thread.
+4. A hit asks the cache's Redis at most: no queue, no worker, no thread.
 
 ``lookup`` puts the parts together. ``fingerprint``, ``policy``, ``cache_control`` and ``entries``
 are pure; ``store`` speaks with Redis; ``recorder`` listens to a job while its answer is relayed.

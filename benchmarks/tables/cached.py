@@ -13,16 +13,17 @@ KEEPING = Setup(extra=(("MILLRACE_CACHE", "deterministic"),))
 
 
 def cached() -> Measurement:
-    """The same chat again and again."""
+    """Requests a second, and how soon."""
     return Measurement(
         "cached",
-        "A chat that was answered before",
-        "The same chat again and again, of some 600 characters, whose answer is as long: requests "
-        f"a second of {over_cache.CLIENTS} clients that keep their connections, then "
-        f"{over_cache.RATE_PER_S} requests a second at random times that were drawn beforehand, "
-        "whose latencies count from when they were due. One process each, with gevent workers. "
-        "The bare one parses the same JSON and answers a dictionary of the same shape and size. "
-        "The load client is a process on the same two cores; its share of one of them is stated.",
+        "Chats that were answered before",
+        f"{over_cache.CHATS} chats in turn, all answered before, of some 600 characters each, and "
+        f"their answers as long: requests a second of {over_cache.CLIENTS} clients that keep their "
+        f"connections, then {over_cache.RATE_PER_S} requests a second at random times that were "
+        "drawn beforehand, whose latencies count from when they were due. One process each, with "
+        "gevent workers. The bare one parses the same JSON and answers a dictionary of the same "
+        "shape and size. The load client is a process on the same two cores; its share of one of "
+        "them is stated.",
         (
             Metric("per_s", f"per second, {over_cache.CLIENTS} at once"),
             Metric("paced_p50_ms", f"median at {over_cache.RATE_PER_S}/s, ms", 2),
@@ -34,7 +35,8 @@ def cached() -> Measurement:
         (
             Contender(BARE, over_cache.cached(from_cache=False), BareFlask()),
             Contender(OURS, over_cache.cached(), KEEPING),
-            Contender("the same, as a stream", over_cache.cached(stream=True), KEEPING),
+            Contender("the same, as streams", over_cache.cached(stream=True), KEEPING),
+            Contender("one chat again and again", over_cache.cached(1), KEEPING),
         ),
         targets=(
             Target(

@@ -6,7 +6,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import httpx2 as httpx
 import numpy as np
@@ -17,8 +17,8 @@ from openai.types import Batch
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_disconnect import wait_for
 
-CHAT = "/v1/chat/completions"
-EMBEDDINGS = "/v1/embeddings"
+CHAT: Literal["/v1/chat/completions"] = "/v1/chat/completions"
+EMBEDDINGS: Literal["/v1/embeddings"] = "/v1/embeddings"
 
 
 def line(custom_id: str, url: str, body: dict[str, Any], **changes: Any) -> str:
@@ -299,7 +299,7 @@ def test_counts_grow_while_it_runs(stack: Stack) -> None:
     """Who polls sees the batch advance, and never go back."""
     lines = [chat_line(str(number), "a sentence of some words", "slow") for number in range(80)]
     batch = begun(stack, lines)
-    seen = []
+    seen: list[int] = []
     give_up_at = time.monotonic() + 60
     while not seen or seen[-1] < 80:
         assert time.monotonic() < give_up_at

@@ -43,7 +43,7 @@ def answering(*replies: tuple[float, bytes]) -> Iterator[int]:
 def seen(replies: list[tuple[float, bytes]], due_s: tuple[float, ...] = ()) -> Seen:
     """What one client with one connection sees of a server that answers so."""
     with answering(*replies) as port:
-        return drive(Order("127.0.0.1", port, "/", "{}", 1, len(replies), due_s))
+        return drive(Order("127.0.0.1", port, "/", ["{}"], 1, len(replies), due_s))
 
 
 def test_a_latency_counts_from_when_its_request_was_due() -> None:

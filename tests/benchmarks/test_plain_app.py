@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from app.openai.chat_render import ChatAnswer
-from benchmarks.bodies import cached_body
+from benchmarks.bodies import cached_bodies
 from benchmarks.plain_app import app
 from tasks.events import Done, Finished, Started, Token, Usage
 from tasks.jobs import ChatJob, Message, new_id
@@ -24,7 +24,7 @@ def shape(value: Any) -> Any:
 
 def test_it_answers_what_the_echo_model_does() -> None:
     """The same fields with the same text, and as many bytes but for a few spare ones."""
-    body = cached_body(stream=False)
+    [body] = cached_bodies(1, stream=False)
     asked = json.loads(body)
     text = asked["messages"][-1]["content"]
     ours = ChatAnswer(ChatJob(id=new_id(), model=asked["model"], messages=(Message("user", text),)))

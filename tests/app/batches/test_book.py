@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -197,7 +198,7 @@ def test_a_driver_that_was_taken_over_changes_nothing(
 ) -> None:
     """Whoever took the batch later is the only one that changes it."""
     book.take(begun.id)
-    changes = {
+    changes: dict[str, Callable[[], object]] = {
         "plan": lambda: book.plan(begun, {"one": FIRST}, 1, 6),
         "commit": lambda: book.commit(begun, Commit(output="piece", completed=1, jobs=("one",))),
         "advance": lambda: book.advance(begun, "finalizing", finalizing_at=3),
