@@ -58,7 +58,11 @@ def respond(body: bytes, status: int) -> Response:
 
 
 def _bad_request(error: BadRequest) -> Response:
-    return respond(body_of(error), error.status)
+    response = respond(body_of(error), error.status)
+    if error.status >= 500:
+        # What only the client can change, official clients would ask for again.
+        response.headers["x-should-retry"] = "false"
+    return response
 
 
 def _task_error(error: TaskError) -> Response:

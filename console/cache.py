@@ -63,6 +63,8 @@ def clear_cache(
 
 def _swept(place: Place, client: Client, swept: Swept) -> int:
     deleted = 0
+    # First: what ended a moment ago is shared, too, until it can be found in the cache.
+    place.ledger.unshare()
     try:
         for number in sweep(client, place.settings.key_prefix, swept):
             deleted += number

@@ -9,7 +9,8 @@ from app.admin.refusals import CacheAway
 from app.settings import ApiSettings
 from tasks.cache_counts import Tally, read_counts
 from tasks.cache_server import Sizes, Swept, read_sizes, sweep
-from tasks.connection import Client, connect
+from tasks.connection import connect
+from tasks.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
@@ -20,14 +21,14 @@ ANSWER_S = 2.0
 class CacheRoom:
     """The counters in the queue's Redis, and the cache's own. Thread-safe."""
 
-    def __init__(self, settings: ApiSettings, queue: Client) -> None:
+    def __init__(self, settings: ApiSettings, ledger: Ledger) -> None:
         self._settings = settings
-        self._queue = queue
+        self._ledger = ledger
         self._cache = connect(settings.cache_url, timeout_s=ANSWER_S)
 
     def tallies(self) -> dict[str, Tally]:
         """What all API processes counted, by model."""
-        return read_counts(self._queue, self._settings)
+        return read_counts(self._ledger.redis, self._settings)
 
     def sizes(self) -> Sizes | None:
         """How full the cache is; None when its server does not answer."""
@@ -40,6 +41,8 @@ class CacheRoom:
     def clear(self, swept: Swept) -> int:
         """Forget it, and how many entries that were; ``CacheAway`` when it cannot be done."""
         deleted = 0
+        # First: what ended a moment ago is shared, too, until it can be found in the cache.
+        self._ledger.unshare()
         try:
             for number in sweep(self._cache, self._settings.key_prefix, swept):
                 deleted += number

@@ -27,7 +27,7 @@ class Admin:
         self.survey = Survey(gateway)
         self.changes = Changes(gateway, self.survey, settings.allowed_folders)
         self.slots = Slots(gateway, Questions(gateway.celery, gateway.ledger, timeout_s))
-        self.cache = CacheRoom(settings, gateway.redis)
+        self.cache = CacheRoom(settings, gateway.ledger)
 
     def forgetting(self, model: Model, *, force: bool) -> Forgetting:
         """The way out of a model that was added at run time."""

@@ -62,6 +62,9 @@ class Course:
         self._stored = 0
         self._paused_until_s = 0.0
         self._served_at = 0
+        # What an earlier driver left is kept before anything follows. A store that takes nothing
+        # was given more and more to take otherwise, and all of it lies in Redis's memory.
+        self._behind = False
 
     @classmethod
     def take_over(cls, batch_id: str, parts: Parts, breathe: Callable[[], None]) -> Course:
@@ -70,6 +73,7 @@ class Course:
         pieces = parts.book.pieces(batch_id)
         found = parts.gateway.records.many(list(pieces))
         course._flight.recall(pieces, dict(zip(pieces, found, strict=True)))
+        course._behind = bool(course._flight.ended)
         return course
 
     def close(self) -> None:
@@ -101,7 +105,7 @@ class Course:
     def standing(self) -> Standing:
         """What it has in flight, and how many jobs could follow."""
         record, following = self.record, 0
-        waits = time.monotonic() < self._paused_until_s
+        waits = self._behind or time.monotonic() < self._paused_until_s
         if record.status == "in_progress" and self._ending() is None and not waits:
             following = len(self._flight.planned)
             left = record.total - record.cursor
@@ -126,6 +130,7 @@ class Course:
             self._collect(ending)
             if self._is_due():
                 self._commit()
+            self._behind = self._behind and bool(self._flight.ended or self._gathered.jobs)
             if self._is_done():
                 return self._finish(self._end())
         except InputLost:
@@ -227,6 +232,7 @@ class Course:
         age_s = self._parts.now_s() - self.record.order.created_at
         return (
             gathered.full
+            or self._behind
             or idle
             or bool(gathered.again)
             or gathered.age_s >= window.keep_after_s(age_s)

@@ -15,6 +15,7 @@ from celery import Celery
 from app.batches.courses import Courses, SeatLost
 from app.batches.parts import Parts, parts_of
 from app.batches.remains import Remains
+from app.batches.seat import Seat
 from app.files.errors import StoreUnavailable
 from app.settings import ApiSettings
 from tasks.connection import Client
@@ -23,9 +24,6 @@ from tasks.model import CatalogError
 
 log = structlog.get_logger(__name__)
 
-# The seat is another's this long after its holder died, or stood still.
-TERM_S = 5.0
-RENEW_S = 1.0
 # Between two looks at a seat that is another's.
 STAND_S = 0.5
 # Longest wait for news: what nobody told of is seen as late as that.
@@ -61,13 +59,12 @@ class Driver:
         self._settings = settings
         self._client = client
         self._celery = celery
-        self._name = name
         self._assemble = assemble
         self._assembled: Parts | None = None
         self._courses: Courses | None = None
         self._stopped = threading.Event()
         self._trouble = ""
-        self._renew_at_s = 0.0
+        self._seat = Seat(lambda: self._parts().gateway.roster, name)
         self._chores_at_s = 0.0
         self._remains: Remains | None = None
 
@@ -75,6 +72,10 @@ class Driver:
         """Drive batches until ``stop``."""
         # The other threads of this process, and all that serves requests, go first.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        keeping = threading.Thread(
+            target=self._seat.keep, args=(self._stopped,), name="batch seat", daemon=True
+        )
+        keeping.start()
         while not self._stopped.wait(BREATH_S):
             trouble = self._tried_round()
             if trouble:
@@ -90,7 +91,7 @@ class Driver:
 
     def round(self) -> None:
         """One round, and a wait for news unless there is more to do; another's seat is let be."""
-        if not self._is_elected():
+        if not self._seat.is_held():
             self._forget()
             self._stopped.wait(STAND_S)
             return
@@ -133,28 +134,17 @@ class Driver:
             self._assembled = self._assemble(self._settings, self._client, self._celery)
         return self._assembled
 
-    # ---- the seat -----------------------------------------------------------------------
-
-    def _is_elected(self) -> bool:
-        if time.monotonic() < self._renew_at_s:
-            return True
-        roster = self._parts().gateway.roster
-        if not roster.elect(self._name, TERM_S, seat="batch driver"):
-            return False
-        self._renew_at_s = time.monotonic() + RENEW_S
-        return True
-
     def _hold_seat(self) -> None:
         """Between any two steps: let others run, and see that the seat is still this one's."""
         time.sleep(0)
-        if not self._is_elected():
+        if not self._seat.is_held():
             raise SeatLost
 
     def _forget(self) -> None:
         if self._courses is not None:
             self._courses.close()
         self._courses = self._remains = None
-        self._renew_at_s = 0.0
+        self._seat.forget()
 
     # ---- chores -------------------------------------------------------------------------
 

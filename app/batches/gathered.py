@@ -9,6 +9,8 @@ from app.batches.results import Results
 from tasks.jobs import new_id
 
 MOST_BYTES = 4 * 1024 * 1024
+# Redis does nothing else while it takes a commit in: 25 ms for two thousand jobs.
+MOST_JOBS = 1_000
 
 
 class Gathered:
@@ -45,7 +47,8 @@ class Gathered:
     @property
     def full(self) -> bool:
         """Whether it is as much as is held at once."""
-        return len(self.output) + len(self.errors) >= MOST_BYTES
+        held = len(self.output) + len(self.errors)
+        return held >= MOST_BYTES or len(self.jobs) >= MOST_JOBS
 
     @property
     def age_s(self) -> float:

@@ -30,6 +30,7 @@ from tasks.jobs import Job, Priority
 MOST_CUSTOM_ID = 512
 
 _BODY = "The request body"
+_AS_UTF8 = "send the request body"
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -127,7 +128,7 @@ def _in_line(error: BadRequest, line: Line) -> LineError:
     """What is wrong with the line as a whole, or with a field beside the body."""
     whole = isinstance(error, InvalidJSON) or error.param is None
     code = "invalid_json_line" if whole else error.code
-    message = error.message.replace(_BODY, "The line", 1)
+    message = error.message.replace(_BODY, "The line", 1).replace(_AS_UTF8, "write the file")
     return LineError(code or "invalid_value", message, line.number, error.param)
 
 

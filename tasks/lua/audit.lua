@@ -17,8 +17,8 @@ for i = 1, #ARGV do
     right = redis.call('ZSCORE', KEYS[3] .. job[2], id)
     if not right then return_to_line(key, KEYS[2] .. job[2], id, job[4]) end
   else
-    redis.call('ZREM', KEYS[1], id)
-    right = false
+    -- One that ended since the caller looked has left by itself.
+    right = redis.call('ZREM', KEYS[1], id) == 0
   end
   if not right then outcome[#outcome + 1] = id end
 end

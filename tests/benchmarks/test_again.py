@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from statistics import mean
+from statistics import mean, median
 
 import pytest
 
@@ -49,21 +49,26 @@ def seen(replies: list[tuple[float, bytes]], due_s: tuple[float, ...] = ()) -> S
 def test_a_latency_counts_from_when_its_request_was_due() -> None:
     """A server that stalls once makes all wait that come meanwhile."""
     told = seen([(0.3, HIT), (0, HIT), (0, HIT)], due_s=(0.0, 0.1, 0.2))
-    assert told.latencies_s == pytest.approx([0.3, 0.2, 0.1], abs=0.05)
+    assert all(
+        latency_s > least_s
+        for latency_s, least_s in zip(told.latencies_s, (0.29, 0.19, 0.09), strict=True)
+    )
 
 
 def test_nothing_is_sent_before_it_is_due() -> None:
-    """However fast the answers come; and it is sent hardly later."""
-    told = seen([(0, HIT)] * 3, due_s=(0.0, 0.15, 0.3))
-    assert 0.3 <= told.wall_s < 0.4
-    assert max(told.latencies_s) < 0.05
+    """However fast the answers come; and it is sent soon after."""
+    told = seen([(0, HIT)] * 3, due_s=(0.0, 0.3, 0.6))
+    assert told.wall_s >= 0.6
+    assert median(told.latencies_s) < 0.2
 
 
 def test_without_times_a_latency_is_the_answers_own() -> None:
     """From sending to the end, and the next is sent at once."""
-    told = seen([(0.1, HIT), (0, HIT)])
-    assert told.latencies_s == pytest.approx([0.1, 0.0], abs=0.05)
-    assert told.wall_s < 0.2
+    told = seen([(0.4, HIT), (0, HIT)])
+    first_s, second_s = told.latencies_s
+    assert first_s > 0.39
+    assert second_s < 0.3
+    assert told.wall_s == pytest.approx(first_s + second_s, abs=0.3)
     assert 0 < told.client_s < told.wall_s
 
 

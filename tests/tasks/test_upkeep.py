@@ -97,6 +97,17 @@ def test_an_audit_forgets_what_has_no_record(ledger: Ledger, upkeep: Upkeep) -> 
     assert ledger.redis.zcard(ledger.keys.open) == 0
 
 
+def test_a_job_that_ends_while_an_audit_runs_was_where_it_belongs(
+    ledger: Ledger, upkeep: Upkeep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was found among the open ones a moment ago: beside batches that is said every time."""
+    job = a_job()
+    ledger.accept(job, QUEUE)
+    append(ledger, claimed(ledger), 1, Done(Usage(1, 1)), state="done")
+    monkeypatch.setattr(type(ledger.redis), "zscan", lambda *_, **__: (0, [(job.id.encode(), 1.0)]))
+    assert upkeep.audit() == []
+
+
 def test_the_index_forgets_with_the_records(
     ledger: Ledger, upkeep: Upkeep, records: Records, settings: QueueSettings
 ) -> None:

@@ -45,7 +45,7 @@ class Witness:
 
     1. ``look`` before the loading: which files are there.
     2. ``begin`` after it: ``digest`` is known at once where every file was hashed before, else
-       when a thread of the least priority has read them; that thread says it from then on.
+       when a thread that gives way has read them; that thread says it from then on.
     3. A file that is not the one that was looked at ends it: ``digest`` stays empty.
     """
 

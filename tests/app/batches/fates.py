@@ -21,6 +21,12 @@ from tasks.connection import Client
 WRITES, READS = 4.0, 0.4
 
 
+KINDS = (
+    *("killed before", "killed after", "lost before", "lost after"),
+    *("still before", "still after", "twice", "twice, still between"),
+)
+
+
 class Killed(BaseException):
     """Raised where a driver dies: nothing of it runs any more, no handler either."""
 
@@ -38,8 +44,7 @@ class Fate:
         """What happens at this step."""
         if self._seed.random() >= self.harm * weight:
             return ""
-        kinds = ["killed before", "killed after", "lost before", "lost after", "twice"]
-        drawn = self._seed.choice([*kinds, "still before", "still after"])
+        drawn = self._seed.choice(KINDS)
         self.met.append(drawn)
         return drawn
 
@@ -49,7 +54,7 @@ class Fate:
             raise Killed
         if drawn == f"lost {when}":
             raise redis.ConnectionError(drawn)
-        if drawn == f"still {when}":
+        if drawn in (f"still {when}", f"twice, still {when}"):
             harm, self.harm = self.harm, 0.0
             self._meanwhile()
             self.harm = harm
@@ -78,7 +83,8 @@ class FatedClient(redis.Redis):
         drawn = self.fate.draw(weight)
         self.fate.strike(drawn, "before")
         answer = act()
-        if drawn == "twice" and not isinstance(answer, list):
+        self.fate.strike(drawn, "between")
+        if drawn.startswith("twice") and weight == WRITES:
             answer = act()
         self.fate.strike(drawn, "after")
         return answer

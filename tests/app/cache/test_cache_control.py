@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.cache.cache_control import ANYTHING, CacheControl, cache_control_of
@@ -36,6 +36,7 @@ def test_an_age_that_cannot_be_read_is_none(age: str) -> None:
     assert cache_control_of(f"max-age={age}") == CacheControl(no_cache=True, max_age_s=0)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_header_is_too_odd(header: str) -> None:
     """Whatever a client sends is read, and a long number is a long time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.cache.entries import (
@@ -39,6 +39,7 @@ def test_what_is_written_is_read_again() -> None:
         assert created_at_s(value) == 1_700_000_000.25
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64))
 def test_other_bytes_are_not_there(value: bytes) -> None:
     """Whatever they are, nothing is raised, and no answer lacks its end."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import fields, replace
 
@@ -28,6 +28,9 @@ from tasks.jobs import (
 
 # What an answer does not depend on: everything else must count.
 NEUTRAL = {"id", "created_at", "priority", "metadata", "deadline_at", "shown"}
+
+# How long drawing takes is the machine's affair.
+FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 WORD = st.text(max_size=5)
 WORDS = st.lists(WORD, max_size=3).map(tuple)
@@ -107,7 +110,7 @@ def chat(**changed: Any) -> ChatJob:
 
 
 @pytest.mark.parametrize(("kind", "field"), fields_of(ChatJob, CompletionJob, EmbedJob))
-@settings(max_examples=15)
+@FEW
 @given(data=st.data())
 def test_every_field_of_a_job_counts_or_is_neutral(
     kind: type[Any], field: Any, data: st.DataObject
@@ -124,7 +127,7 @@ def test_every_field_of_a_job_counts_or_is_neutral(
 @pytest.mark.parametrize(
     ("kind", "field"), fields_of(Sampling, Message, Tool, Form, ToolCall, Image)
 )
-@settings(max_examples=15)
+@FEW
 @given(data=st.data())
 def test_every_field_within_a_job_counts(kind: type[Any], field: Any, data: st.DataObject) -> None:
     """Those of how it samples, its messages, their calls and pictures, its tools and its form."""
@@ -135,6 +138,7 @@ def test_every_field_within_a_job_counts(kind: type[Any], field: Any, data: st.D
     assert fingerprint(holding(part), "i") != fingerprint(holding(changed), "i")
 
 
+@FEW
 @given(st.dictionaries(COUNT, NUMBER, min_size=2, max_size=5), st.randoms())
 def test_the_order_of_biases_does_not_count(biases: dict[int, float], random: Any) -> None:
     """A client's JSON object has none."""
