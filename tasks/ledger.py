@@ -209,10 +209,18 @@ class Ledger:
         return claims if isinstance(claims, str) else claims[0]
 
     def claim_many(
-        self, queue: str, holder: str, most: int, *, watch_s: float = 0.0
+        self,
+        queue: str,
+        holder: str,
+        most: int,
+        *,
+        most_batch: int | None = None,
+        watch_s: float = 0.0,
     ) -> list[Claim] | Literal["none", "later"]:
         """The next jobs of ``queue``, at most so many; one that must run alone comes alone.
 
+        ``most_batch``: of them at most so many new ones of the lowest priority, which wait while
+        others go past them.
         ``watch_s``: the caller claims again within this time, or as soon as ``watch`` returns.
         With 0, whoever is accepted from now on gets a ticket.
         """
@@ -225,7 +233,14 @@ class Ledger:
                 keys.awake(queue),
                 keys.wake(queue),
             ],
-            [holder, self._lease_ms, AGEING_MS, most, int(watch_s * 1000)],
+            [
+                holder,
+                self._lease_ms,
+                AGEING_MS,
+                most,
+                int(watch_s * 1000),
+                most if most_batch is None else most_batch,
+            ],
         )
         if answer[0] != b"job":
             return "later" if answer[0] == b"later" else "none"

@@ -1,4 +1,4 @@
-"""Threads whose work can wait: they compute while nobody else wants the processor.
+"""Threads whose work can wait: they give way to whoever wants the processor.
 
 A thread that is not privileged can give way and never take it back, so what may be urgent is
 computed by other threads. The kernel weighs such a thread against those of other processes only

@@ -163,6 +163,8 @@ class Book:
                 keys.batch_errors(batch_id),
                 keys.job(""),
                 keys.log(""),
+                keys.ended,
+                keys.dead,
             ],
             [
                 record.epoch,
@@ -174,6 +176,7 @@ class Book:
                 commit.completion_tokens,
                 commit.cached_tokens,
                 len(commit.jobs),
+                record.order.owner,
                 *commit.jobs,
                 *_flat(commit.again),
             ],

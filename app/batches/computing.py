@@ -33,16 +33,20 @@ class Computing:
         self._gateway = parts.gateway
         self._now_s = parts.now_s
         self._source = source
-        self.packs = order.endpoint == "/v1/embeddings"
+        self._packs = order.endpoint == "/v1/embeddings"
 
     @property
     def stretch_lines(self) -> int:
         """How many lines are planned at once."""
-        return planning.STRETCH_LINES if self.packs else planning.STRETCH_ALONE
+        return planning.STRETCH_LINES if self._packs else planning.STRETCH_ALONE
+
+    def jobs_of(self, lines: int) -> int:
+        """About how many jobs so many lines are."""
+        return -(-lines // planning.JOB_INPUTS) if self._packs else lines
 
     def divide(self, lines: Sequence[tuple[Line, bytes]]) -> list[Piece]:
         """The pieces that a stretch of lines is computed in."""
-        if not self.packs:
+        if not self._packs:
             return planning.alone(line for line, _ in lines)
         catalog = self._gateway.catalog
         return planning.packed(self._sized(line, raw, catalog) for line, raw in lines)
@@ -80,7 +84,7 @@ class Computing:
 
     def _of_answer(self, job_id: str, piece: Piece, events: Sequence[Event]) -> Results:
         try:
-            if self.packs:
+            if self._packs:
                 requests = self._requests(piece, job_id)
                 return _written(lambda: results.of_vectors(requests, job_id, events))
             job = self._gateway.records.job(job_id)

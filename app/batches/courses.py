@@ -23,6 +23,10 @@ log = structlog.get_logger(__name__)
 
 # Between two looks at all records, and at the models' workers.
 LOOK_S = 0.25
+# The more records there are, the more rarely all of them are read.
+LOOK_A_BATCH_S = 0.001
+# Inputs that are checked at the same time: each takes a share of every round, and memory.
+CHECKED_AT_ONCE = 2
 # States of jobs that are read in one round trip.
 STATES_A_CALL = 500
 # A batch that breaks its driver is left alone for so long, and then taken over again.
@@ -55,10 +59,17 @@ class Courses:
         self._hear()
         given = self._rooms()
         more = False
-        for batch_id in list(self._courses):
+        for batch_id in self._to_bring_on():
             self._breathe()
-            more = self._go(batch_id, given[batch_id]) or more
+            more = self._go(batch_id, given.get(batch_id, 0)) or more
         return more
+
+    def _to_bring_on(self) -> list[str]:
+        """All batches, but of those whose input is to be checked only the first few."""
+        status = {batch_id: course.record.status for batch_id, course in self._courses.items()}
+        unchecked = [batch_id for batch_id in status if status[batch_id] == "validating"]
+        later = set(unchecked[CHECKED_AT_ONCE:])
+        return [batch_id for batch_id in status if batch_id not in later]
 
     def close(self) -> None:
         """Let go of all inputs."""
@@ -71,9 +82,9 @@ class Courses:
         """See all records, and take over what is new; not in every round."""
         if time.monotonic() < self._look_at_s:
             return
-        self._look_at_s = time.monotonic() + LOOK_S
         self._windows.clear()
         open_ids = self._parts.book.open()
+        self._look_at_s = time.monotonic() + max(LOOK_S, len(open_ids) * LOOK_A_BATCH_S)
         records = dict(zip(open_ids, self._parts.book.many(open_ids), strict=True))
         for batch_id in [each for each in self._courses if records.get(each) is None]:
             self._drop(batch_id)
@@ -106,7 +117,8 @@ class Courses:
         """How many more jobs each batch may have accepted, model by model."""
         by_model: dict[str, list[Standing]] = {}
         for course in self._courses.values():
-            by_model.setdefault(course.record.model, []).append(course.standing())
+            if course.record.model:
+                by_model.setdefault(course.record.model, []).append(course.standing())
         given: dict[str, int] = {}
         for model, standings in by_model.items():
             given |= rooms(self._window(model), standings)

@@ -17,6 +17,7 @@ from app.batches.parts import Parts, parts_of
 from app.batches.remains import Remains
 from app.batches.seat import Seat
 from app.files.errors import StoreUnavailable
+from app.files.sweeping import Sweeper
 from app.settings import ApiSettings
 from tasks.connection import Client
 from tasks.errors import QueueUnavailable
@@ -67,6 +68,7 @@ class Driver:
         self._seat = Seat(lambda: self._parts().gateway.roster, name)
         self._chores_at_s = 0.0
         self._remains: Remains | None = None
+        self._sweeper: Sweeper | None = None
 
     def run(self) -> None:
         """Drive batches until ``stop``."""
@@ -150,16 +152,12 @@ class Driver:
 
     def _do_chores(self, parts: Parts) -> None:
         """Clean up behind batches and files that are over."""
-        try:
-            from app.files.sweeping import Sweeper
-        except ImportError:
-            return
-
-        if self._remains is None:
+        if self._remains is None or self._sweeper is None:
             self._remains = Remains(parts.client, parts.settings, parts.store)
+            self._sweeper = Sweeper(parts.register, parts.store)
         if time.monotonic() < self._chores_at_s:
             return
         self._chores_at_s = time.monotonic() + CHORES_S
         self._remains.clean()
         parts.book.forget_due(parts.now_s(), FORGOTTEN_AT_ONCE)
-        Sweeper(parts.register, parts.store).round()
+        self._sweeper.round()

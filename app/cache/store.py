@@ -8,6 +8,7 @@ import redis
 import structlog
 
 from app.cache.breaker import Breaker
+from app.cache.gathering import Gathering
 from app.cache.hot import Hot
 from app.cache.links import Links
 from app.cache.writer import Entry, Writer
@@ -26,6 +27,7 @@ class Store:
         """Connects to nobody yet; ``stored`` is told how many entries of a model were written."""
         self._links = Links(url)
         self._hot = Hot()
+        self._gathering = Gathering(self._links.ask)
         self._breaker = Breaker(lambda: self._links.ask([("PING",)]))
         self._writer = Writer(self._links, self._breaker, ttl_s, stored)
 
@@ -63,7 +65,7 @@ class Store:
 
     def _ask(self, names: Sequence[str], places: Sequence[int]) -> list[bytes | None]:
         try:
-            [answer] = self._links.ask([("MGET", *(names[place] for place in places))])
+            [answer] = self._gathering.ask([("MGET", *(names[place] for place in places))])
         except redis.RedisError as error:
             self._breaker.trip()
             log.warning("the cache does not answer", error=type(error).__name__)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app.files.aside import aside
+from app.files.errors import StoreUnavailable, UnknownFile
 from app.files.faults import translated
 from app.files.guarded import to_read, to_write
 from app.files.staging import STALE_S, Staging
@@ -45,7 +46,12 @@ class FolderStore:
     @contextmanager
     def reader(self, name: str) -> Iterator[BinaryIO]:
         """A file to read from; ``UnknownFile`` when there is none."""
-        with to_read(str(self._path(name))) as file:
+        try:
+            file = to_read(str(self._path(name)))
+        except UnknownFile:
+            self._see_folder()
+            raise
+        with file:
             yield file
 
     def adopt(self, path: str, name: str) -> None:
@@ -61,8 +67,10 @@ class FolderStore:
 
     def size(self, name: str) -> int:
         """Bytes of a blob; ``UnknownFile`` when there is none."""
+        path = self._path(name)
         with translated(reads=True):
-            found = self._path(name).stat()
+            self._see_folder()
+            found = path.stat()
             if not stat.S_ISREG(found.st_mode):
                 raise FileNotFoundError
             return found.st_size
@@ -85,6 +93,11 @@ class FolderStore:
 
     def _path(self, name: str) -> Path:
         return self._folder / checked(name)
+
+    def _see_folder(self) -> None:
+        """A folder that is away is no folder without the file: batches failed for good by that."""
+        if not self._folder.is_dir():
+            raise StoreUnavailable("The folder that files are stored in is not there.")
 
     def _settle(self, path: Path, target: Path) -> None:
         """Make a file durable, then its name, at which whatever was there is replaced."""

@@ -1,7 +1,7 @@
 -- Hand the jobs that are next for a queue to a worker, each with an attempt number and a lease.
 -- KEYS: waiting stem, running, job prefix, awake, wake
 -- ARGV: holder, lease ms, ageing ms per priority step, most jobs, watch ms (0: the caller may not
--- come back by itself)
+-- come back by itself), most of the lowest priority among them
 -- Returns {'none'}, {'later'} (a job that must run alone is next, or is running),
 -- or {'job', id, attempt, last_seq, version, body, and so on for each}.
 local now = now_ms()
@@ -22,12 +22,16 @@ local function head(set)
 end
 
 -- Continuations of interrupted streams first; then the priority whose head has waited longest
--- after its handicap: one step of priority is worth so many milliseconds, so none starves.
+-- after its handicap: one step of priority is worth so many milliseconds, so none starves. Who has
+-- enough of the lowest priority (batches) is given the others.
+local LOWEST = 2
+local lowest_left = tonumber(ARGV[6])
+
 local function next_job()
   local best = head(KEYS[1] .. ':resume')
   if best then return best end
   local best_since
-  for priority = 0, 2 do
+  for priority = 0, lowest_left > 0 and LOWEST or LOWEST - 1 do
     local candidate = head(KEYS[1] .. ':' .. priority)
     if candidate then
       local since = candidate.since + priority * tonumber(ARGV[3])
@@ -82,6 +86,7 @@ while taken < most do
   end
   take(job)
   taken = taken + 1
+  if job.set == KEYS[1] .. ':' .. LOWEST then lowest_left = lowest_left - 1 end
   alone = job.strikes >= 2
 end
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_nothing_is_lost_and_the_controls_fail(tmp_path: Path) -> None:
     """Every row passes, and every row whose protection is switched off is seen to fail."""
     played = subprocess.run(

@@ -41,9 +41,9 @@ log = structlog.get_logger(__name__)
 # the model has slots: what is claimed early cannot be claimed by another worker.
 MOST_JOBS = 64
 ENOUGH_TOKENS = 16_384
-# Patient jobs in hand beyond which they are claimed one at a time: of 256 short texts each, they
-# are work for seconds. Of long texts fewer do, but there is always one more than is computed.
-PATIENT_JOBS = 8
+# Patient jobs in hand at once: of 256 short texts each, they are work for seconds. Of long texts
+# fewer do, but there is always one more than is computed.
+PATIENT_JOBS = 6
 LEAST_PATIENT_JOBS = 2
 # How long the seat's holder stays after the last job.
 LINGER_S = 1.0
@@ -128,26 +128,24 @@ class Intake:
                 return
 
     def _room(self) -> int:
-        """How many jobs to claim. Whatever is claimed, those that are not patient come first."""
-        patient = len(self._patient)
+        """How many jobs to claim; those of batches take none of it up."""
         few = self._engine.tokens() < ENOUGH_TOKENS
         most = MOST_JOBS if few else min(self._process.model.slots, MOST_JOBS)
-        room = max(most - (len(self._held) - patient), 0)
-        if not patient:
-            return room
-        if patient >= MOST_JOBS:
-            return 0
-        return min(room, max(self._patient_room(patient), 1))
+        return max(most - (len(self._held) - len(self._patient)), 0)
 
-    def _patient_room(self, patient: int) -> int:
+    def _patient_room(self) -> int:
         enough = self._engine.tokens(patient=True) >= ENOUGH_TOKENS
-        return (LEAST_PATIENT_JOBS if enough else PATIENT_JOBS) - patient
+        return max((LEAST_PATIENT_JOBS if enough else PATIENT_JOBS) - len(self._patient), 0)
 
     def _claim(self, most: int, watch_s: float) -> list[Claim] | str:
         process = self._process
         try:
             return process.ledger.claim_many(
-                process.model.queue, process.leases.holder, most, watch_s=watch_s
+                process.model.queue,
+                process.leases.holder,
+                most,
+                most_batch=self._patient_room(),
+                watch_s=watch_s,
             )
         except redis.RedisError:
             if watch_s:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tests.app.batches.mill import Mill
 
 
 @pytest.fixture
-def mill(client: Client, settings: QueueSettings, tmp_path: Path) -> Mill:
+def mill(client: Client, settings: QueueSettings, tmp_path: Path) -> Iterator[Mill]:
     """An empty one."""
-    return Mill(client, settings, tmp_path)
+    mill = Mill(client, settings, tmp_path)
+    yield mill
+    mill.close()

@@ -16,7 +16,6 @@ import redis
 from app.files.store import Store
 from tasks.connection import Client
 
-
 # How much likelier harm is where something is changed, and how much less where it is only read.
 WRITES, READS = 4.0, 0.4
 
@@ -68,9 +67,8 @@ class FatedClient(redis.Redis):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """One command."""
         weight = WRITES if args[0] == "EVALSHA" else READS
-        return self._fated(
-            weight, lambda: super(FatedClient, self).execute_command(*args, **options)
-        )
+        execute: Any = super().execute_command
+        return self._fated(weight, lambda: execute(*args, **options))
 
     def pipeline(self, *args: Any, **options: Any) -> Any:
         """Commands that are sent together."""

@@ -158,6 +158,7 @@ class Mill:
         self.worker = HandWorker(self)
         self.now_s = 1_000_000.0
         self._planned: set[str] = set()
+        self._drivers: list[Driven] = []
 
     def parts(self, client: Client | None = None, store: Store | None = None) -> Parts:
         """What a driver works with, over a connection and a store of its own."""
@@ -180,7 +181,14 @@ class Mill:
         self, parts: Parts | None = None, breathe: Callable[[], None] = nobody_waits
     ) -> Driven:
         """A driver that is elected, as it thinks."""
-        return Driven(parts or self.parts(), breathe)
+        driver = Driven(parts or self.parts(), breathe)
+        self._drivers.append(driver)
+        return driver
+
+    def close(self) -> None:
+        """Let go of whatever a driver holds open."""
+        for driver in self._drivers:
+            driver.forget()
 
     def batch(self, endpoint: Endpoint, lines: Iterable[bytes], **changes: Any) -> str:
         """The id of a new batch over these lines."""
@@ -235,7 +243,9 @@ class Mill:
         """What the files of a batch that has ended say."""
         record = self.find(batch_id)
         assert record.ended, record.status
-        return Outcome(record, self._lines(record.output_file_id), self._lines(record.error_file_id))
+        return Outcome(
+            record, self._lines(record.output_file_id), self._lines(record.error_file_id)
+        )
 
     def _lines(self, file_id: str | None) -> list[Any]:
         if file_id is None:
@@ -307,7 +317,7 @@ class HandWorker:
             error = says(job)
             if isinstance(job, EmbedJob):
                 self.texts.append(job.texts)
-            said = [Failed.of(error)] if error is not None else answer_of(job)
+            said: list[Event] = [Failed.of(error)] if error is not None else answer_of(job)
             self.end(claim, model.queue, said, "done" if error is None else "failed")
         return len(claims)
 

@@ -185,11 +185,14 @@ def test_a_commit_may_plan_again(book: Book, planned: BatchRecord) -> None:
 
 
 def test_a_commit_forgets_its_jobs(book: Book, ledger: Ledger, planned: BatchRecord) -> None:
-    """A job whose result is stored elsewhere takes no room in Redis."""
+    """A job whose result is stored elsewhere takes no room in Redis, nor in any list there."""
     job = ChatJob(id="one", model="m", messages=(Message("user", "hi"),), priority=Priority.BATCH)
     ledger.accept(job, "chat.m", Terms.of_batch())
+    ledger.cancel("one", "chat.m")
+    assert ledger.redis.zcard(ledger.keys.ended) == 1
     book.commit(planned, Commit(output="piece", completed=1, jobs=("one",)))
     assert ledger.state("one") is None
+    assert ledger.redis.zcard(ledger.keys.ended) == 0
 
 
 @pytest.mark.parametrize("change", ["plan", "commit", "advance"])

@@ -18,7 +18,6 @@ import redis
 
 from app.batches import courses, gathered, planning, window
 from app.batches.record import Endpoint, Piece
-from app.files.errors import UnknownFile
 from tasks.claims import FINAL
 from tasks.connection import Client
 from tasks.errors import InvalidJob, ModelFailed, TaskError, UnknownJob
@@ -31,7 +30,6 @@ from tests.app.batches.mill import (
     Driven,
     Mill,
     Outcome,
-    Violation,
     chat_line,
     embed_line,
     vector_of,
@@ -87,7 +85,9 @@ class Story:
     def _embed_line(self, number: int) -> bytes:
         many = self._seed.choice((1, 1, 1, 3, 7))
         dimensions = {"dimensions": 3} if number % 5 == 0 else {}
-        return embed_line(number, *(f"text {number}.{place}" for place in range(many)), **dimensions)
+        return embed_line(
+            number, *(f"text {number}.{place}" for place in range(many)), **dimensions
+        )
 
     def _new_driver(self, other: int) -> Driven:
         fate = Fate(self._seed, lambda: self._meanwhile(other))
@@ -182,8 +182,6 @@ class Story:
             self._drive(which=self._seed.randrange(2))
             self._work()
             if all(self._mill.find(batch_id).ended for batch_id in self.batches):
-                for driver in self._drivers:
-                    driver.forget()
                 return
         raise AssertionError([self._mill.find(batch_id) for batch_id in self.batches])
 
@@ -233,6 +231,7 @@ def tell(seed: int, client: Client, settings: QueueSettings, folder: Path) -> No
     mill = Mill(client, own, folder / str(seed))
     story = Story(mill, seed, harm=random.Random(seed).choice(HARMS))
     story.run()
+    mill.close()
     for batch_id, (endpoint, count) in story.batches.items():
         check(mill.output(batch_id), endpoint, count)
 

@@ -18,6 +18,7 @@ from tasks.ledger import Accepted, Ledger
 from tasks.model import Model
 from tasks.settings import QueueSettings
 from worker import handlers
+from worker.embedding.intake import LEAST_PATIENT_JOBS, PATIENT_JOBS
 from worker.process import ModelProcess
 from worker.runtimes.echo import EchoEmbed
 from worker.settings import WorkerSettings
@@ -205,7 +206,7 @@ def test_a_large_request_leaves_jobs_to_other_workers(
 def test_a_flood_of_batch_jobs_takes_no_room_from_others(
     process: ModelProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A job that somebody waits for is answered while more of them than slots are in hand."""
+    """A job that somebody waits for is answered while some of them are in hand, and more wait."""
     gate = threading.Event()
     real = process.embed.embed
 
@@ -216,10 +217,12 @@ def test_a_flood_of_batch_jobs_takes_no_room_from_others(
     monkeypatch.setattr(process.embed, "embed", embed)
     flood = [accept(process, *["x" * 60] * 300, priority=Priority.BATCH)[0] for _ in range(12)]
     handler = ticket(process)
-    wait_for(lambda: len(process.leases.held()) == len(flood))
+    wait_for(lambda: len(process.leases.held()) >= LEAST_PATIENT_JOBS)
     mine = accept(process, "hi")[0]
     wait_for_state(process.ledger, mine, "done")
-    assert {process.ledger.state(job_id) for job_id in flood} == {"running"}
+    states = [process.ledger.state(job_id) for job_id in flood]
+    assert states.count("queued") >= len(flood) - PATIENT_JOBS
+    assert states.count("running") + states.count("queued") == len(flood)
     gate.set()
     handler.join(20)
     assert {process.ledger.state(job_id) for job_id in flood} == {"done"}
