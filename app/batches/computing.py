@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -124,14 +124,12 @@ class Computing:
         return Sized(line, len(job.texts) + len(job.tokens), (job.dimensions, bool(job.tokens)))
 
 
-def _written(render: object) -> Results:
-    assert callable(render)
+def _written(render: Callable[[], Results]) -> Results:
     try:
-        found: Results = render()
+        return render()
     except TaskError:
         raise
     except Exception as error:
         # A bug of ours, or of the worker that computed it: the batch goes on without these lines.
         log.exception("an answer could not be written")
         raise _UNREADABLE from error
-    return found

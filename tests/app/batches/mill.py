@@ -344,3 +344,25 @@ def answer_of(job: Job) -> list[Event]:
     assert isinstance(job, ChatJob)
     text = job.messages[-1].content.replace("say", "said")
     return [Started(2), Token(0, (1,), text), Finished(0, "stop", 1), Done(Usage(2, 1))]
+
+
+def finish(mill: Mill, batch_id: str, says: Says = all_well, rounds: int = 200) -> Outcome:
+    """Drive and work until the batch has ended."""
+    driver = mill.driver()
+    for _ in range(rounds):
+        driver.round()
+        if mill.find(batch_id).ended:
+            return mill.output(batch_id)
+        mill.worker.work(mill.chat, says=says)
+        mill.worker.work(mill.embed, says=says)
+    raise AssertionError(mill.find(batch_id))
+
+
+def rounds_until(mill: Mill, is_so: Callable[[], bool]) -> None:
+    """Drive, and work at nothing, until it is so."""
+    driver = mill.driver()
+    for _ in range(50):
+        driver.round()
+        if is_so():
+            return
+    raise AssertionError("it never was so")

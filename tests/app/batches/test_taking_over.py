@@ -84,6 +84,7 @@ def test_a_driver_sees_that_it_was_taken_over(mill: Mill) -> None:
     first.round()
     second.round()
     before = mill.find(batch_id).epoch
+    first.courses._look_at_s = 0.0
     first.courses._look()
     assert batch_id not in first.courses._courses
     assert mill.find(batch_id).epoch == before
