@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,8 @@ from app.batches.courses import Courses
 from app.batches.parts import Parts
 from app.batches.record import (
     BatchRecord,
-    Commit,
     Endpoint,
     Order,
-    Piece,
-    Status,
     new_batch_id,
 )
 from app.files.folder import FolderStore
@@ -40,13 +36,12 @@ from tasks.claims import State
 from tasks.connection import Client
 from tasks.errors import TaskError
 from tasks.events import Done, Event, Failed, Finished, Started, Token, Usage, Vectors
-from tasks.gateway import Gateway
 from tasks.jobs import ChatJob, EmbedJob, Job
 from tasks.ledger import Claim, Entry
 from tasks.model import Model
 from tasks.roster import Report
 from tasks.settings import QueueSettings
-from tasks.terms import Terms
+from tests.app.batches.watched import WatchedBook, WatchedGateway
 
 CHAT: Endpoint = "/v1/chat/completions"
 EMBED: Endpoint = "/v1/embeddings"
@@ -77,65 +72,6 @@ def vector_of(text: str) -> list[float]:
     """What the worker makes of a text."""
     digest = zlib.crc32(text.encode())
     return [float(digest & 0xFFFF), float(digest >> 16), float(len(text))]
-
-
-class Violation(BaseException):
-    """Raised where something was done that must never be; no handler may swallow it."""
-
-
-class WatchedBook(Book):
-    """Finds out writes that come too late, and knows which jobs were planned."""
-
-    planned: set[str]
-    truth: Book
-
-    def plan(self, record: BatchRecord, pieces: Mapping[str, Piece], *to: int) -> None:
-        """Plan, and remember."""
-        with self._in_time(record):
-            super().plan(record, pieces, *to)
-        self.planned.update(pieces)
-
-    def commit(self, record: BatchRecord, commit: Commit) -> None:
-        """Commit, and remember what is planned again."""
-        with self._in_time(record):
-            super().commit(record, commit)
-        self.planned.update(commit.again)
-
-    def advance(self, record: BatchRecord, status: Status, **fields: Any) -> BatchRecord:
-        """Bring it to another status."""
-        with self._in_time(record):
-            return super().advance(record, status, **fields)
-
-    def pieces(self, batch_id: str) -> dict[str, Piece]:
-        """What is planned, by whomever."""
-        found = super().pieces(batch_id)
-        self.planned.update(found)
-        return found
-
-    @contextmanager
-    def _in_time(self, record: BatchRecord) -> Iterator[None]:
-        """Nothing is taken from a driver that has lost the batch."""
-        late = self._is_late(record)
-        yield
-        if late and self._is_late(record):
-            raise Violation("a late write was taken")
-
-    def _is_late(self, record: BatchRecord) -> bool:
-        [now] = self.truth.many([record.id])
-        return now is None or now.epoch != record.epoch
-
-
-class WatchedGateway(Gateway):
-    """Takes no job of a batch that was not planned first."""
-
-    planned: set[str]
-
-    def enqueue(self, job: Job, terms: Terms | None = None) -> None:
-        """Accept a job, and publish no ticket: whoever works here looks by himself."""
-        if job.id not in self.planned:
-            raise Violation("accepted before it was planned")
-        self._memory.check(job)
-        self.ledger.accept(job, self.catalog.find(job.model).queue, terms)
 
 
 class Mill:

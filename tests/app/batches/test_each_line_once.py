@@ -247,9 +247,9 @@ def test_each_line_once(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("small")
 def test_each_line_once_for_longer(client: Client, settings: QueueSettings, tmp_path: Path) -> None:
-    """The same with some hundred histories more."""
-    for seed in range(1_000, 1_400):
+    """The same with a hundred histories more."""
+    for seed in range(1_000, 1_100):
         tell(seed, client, settings, tmp_path)
