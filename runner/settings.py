@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from console.address import api_url
 from runner.errors import CannotStart
 from tasks.settings import QueueSettings
 
@@ -42,14 +42,7 @@ class RunnerSettings(QueueSettings):
     @property
     def api_url(self) -> str:
         """The API's address for a client on this machine."""
-        try:
-            address = ipaddress.ip_address(self.api_host)
-        except ValueError:
-            return f"http://{self.api_host}:{self.api_port}"
-        if address.is_unspecified:  # all interfaces: none that a client could ask for by name
-            address = ipaddress.ip_address("::1" if address.version == 6 else "127.0.0.1")
-        host = f"[{address}]" if address.version == 6 else str(address)
-        return f"http://{host}:{self.api_port}"
+        return api_url(self.api_host, self.api_port)
 
 
 def read_settings() -> RunnerSettings:

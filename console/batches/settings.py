@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 import httpx2
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from console.address import api_url
 from console.batches.faults import Unusable
 
 
@@ -52,24 +51,13 @@ class ServerSettings(BaseSettings):
     @property
     def base_url(self) -> str:
         """The API's address without a path; clients of OpenAI write it with ``/v1``."""
-        return based(self.url) if self.url else self._own_url
+        return based(self.url) if self.url else api_url(self.api_host, self.api_port)
 
     @property
     def bearer(self) -> str:
         """The key, '' for none."""
         secret = self.key or self.openai_api_key
         return secret.get_secret_value() if secret else ""
-
-    @property
-    def _own_url(self) -> str:
-        try:
-            address = ipaddress.ip_address(self.api_host)
-        except ValueError:
-            return f"http://{self.api_host}:{self.api_port}"
-        if address.is_unspecified:  # all interfaces: none that a client could ask for by name
-            address = ipaddress.ip_address("::1" if address.version == 6 else "127.0.0.1")
-        host = f"[{address}]" if address.version == 6 else str(address)
-        return f"http://{host}:{self.api_port}"
 
 
 def read_settings() -> ServerSettings:
