@@ -1,4 +1,4 @@
-"""Every Redis key and channel name, and nowhere else.
+"""Every Redis key and channel name, and nowhere else (those of the cache's Redis: `cache_names`).
 
 All of a job's keys carry its id; all of a queue's carry the queue's name. The ticket queues
 themselves are Celery's and bear the queue's name alone (`chat.<model>`, `embed.<model>`).
@@ -137,7 +137,7 @@ class Keys:
 
     @property
     def cache_counts(self) -> str:
-        """Hash: what the cache of answers did, counted (fields in ``app.cache``)."""
+        """Hash: what the cache of answers did, counted (fields in ``tasks.cache_counts``)."""
         return f"{self.prefix}:cache-counts"
 
     @property
