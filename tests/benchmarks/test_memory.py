@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from benchmarks import memory
@@ -53,14 +55,17 @@ def test_growth_is_that_of_the_part_that_grew_most() -> None:
 
 
 def test_a_tree_is_read_while_the_block_runs() -> None:
-    """The process that holds something is found among this one's children."""
-    command = [sys.executable, "-c", "import time; time.sleep(60)", "app.keeper"]
-    with subprocess.Popen(command) as child:
+    """The process that holds something is found below the root, and no other that runs here."""
+    part = "[sys.executable, '-c', 'import time; time.sleep(60)', 'app.keeper']"
+    starter = f"import subprocess, sys; subprocess.run({part})"
+    with subprocess.Popen([sys.executable, "-c", starter], start_new_session=True) as root:
         try:
-            with memory.watched(os.getpid(), 4001, 4002) as seen:
+            while not psutil.Process(root.pid).children():
+                time.sleep(0.02)
+            with memory.watched(root.pid, 4001, 4002) as seen:
                 time.sleep(0.1)
         finally:
-            child.kill()
+            os.killpg(root.pid, signal.SIGKILL)
     assert len(seen) >= 2
     assert seen[-1].mib["keeper"] > 1
     assert seen[-1].mib["API"] == 0
