@@ -18,5 +18,6 @@ So a line is done exactly when the cursor has passed it and no planned job has i
 fenced by the ``epoch``, which each driver raises when it takes a batch over: one that was thought
 dead changes nothing any more, and what it stored is in no list.
 
-The law of this package: no Flask. ``record``, ``lines``, ``planning`` and ``rendering`` are pure.
+The law of this package: no Flask. ``record``, ``lines``, ``planning``,
+``window``, ``flight``, ``results`` and ``rendering`` are pure.
 """

@@ -10,5 +10,6 @@ The law of this package:
 4. A hit asks the cache's Redis at most: no queue, no worker, no thread.
 
 ``lookup`` puts the parts together. ``fingerprint``, ``policy``, ``cache_control`` and ``entries``
-are pure; ``store`` speaks with Redis; ``recorder`` listens to a job while its answer is relayed.
+are pure; ``store`` speaks with Redis; ``recorder`` listens to a job while its answer is relayed;
+``gathering`` sends as one message what several ask at the same moment.
 """

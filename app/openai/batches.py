@@ -16,6 +16,7 @@ from app.batches.record import Endpoint
 from app.openai.body import decode
 from app.openai.errors import BadRequest
 from app.openai.fields import Metadata
+from app.openai.paging import limit_of
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
@@ -24,7 +25,6 @@ LEAST_EXPIRY_S, MOST_EXPIRY_S = 3_600, 30 * 86_400
 
 ENDPOINTS: tuple[Endpoint, ...] = get_args(Endpoint)
 
-_NUMBER = re.compile(r"[0-9]{1,15}")
 _WINDOW = re.compile(r"([1-9][0-9]{0,6})([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _SHOWN = 100
@@ -79,7 +79,9 @@ def parse_batch(body: bytes) -> BatchAsked:
 
 def parse_batch_query(query: Mapping[str, str]) -> BatchQuery:
     """The page that ``query`` asks for; ``BadRequest`` names what is wrong with it."""
-    return BatchQuery(_limit(query.get("limit")), query.get("after"))
+    return BatchQuery(
+        limit_of(query.get("limit"), default=DEFAULT_LIMIT, most=MAX_LIMIT), query.get("after")
+    )
 
 
 def unknown_after(batch_id: str) -> BadRequest:
@@ -121,15 +123,3 @@ def _output_ttl_s(given: _Expiry | None) -> int | None:
             param="output_expires_after.anchor",
         )
     return given.seconds
-
-
-def _limit(given: str | None) -> int:
-    if given is None:
-        return DEFAULT_LIMIT
-    limit = int(given) if _NUMBER.fullmatch(given) else 0
-    if not 1 <= limit <= MAX_LIMIT:
-        raise BadRequest(
-            f"'limit' must be an integer from 1 to {MAX_LIMIT}, not {given[:_SHOWN]!r}.",
-            param="limit",
-        )
-    return limit

@@ -11,6 +11,7 @@ import msgspec
 from app.files.record import UPLOADED, FileRecord, Purpose
 from app.files.register import FilePage
 from app.openai.errors import BadRequest
+from app.openai.paging import NUMBER, limit_of, newest_first_of
 
 DEFAULT_LIMIT = 10_000
 MAX_LIMIT = 10_000
@@ -18,7 +19,6 @@ LEAST_EXPIRY_S, MOST_EXPIRY_S = 3_600, 2_592_000
 FILENAME_CHARACTERS = 255
 
 _PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
-_NUMBER = re.compile(r"[0-9]{1,15}")
 # Line breaks and the like, which have no place in a header.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -83,16 +83,14 @@ def parse_upload(fields: Mapping[str, str], filename: str | None) -> UploadOrder
 
 def parse_file_query(query: Mapping[str, str]) -> FileQuery:
     """The page that ``query`` asks for; ``BadRequest`` names what is wrong with it."""
-    purpose, order = query.get("purpose"), query.get("order", "desc")
+    purpose = query.get("purpose")
     if purpose is not None and purpose not in _PURPOSES:
         raise _wrong_purpose(purpose, _PURPOSES)
-    if order not in ("asc", "desc"):
-        raise BadRequest(f"'order' must be asc or desc, not {order!r}.", param="order")
     return FileQuery(
         purpose,
-        _limit(query.get("limit")),
+        limit_of(query.get("limit"), default=DEFAULT_LIMIT, most=MAX_LIMIT),
         query.get("after"),
-        order == "desc",
+        newest_first_of(query.get("order")),
     )
 
 
@@ -170,7 +168,7 @@ def _expiry_s(fields: Mapping[str, str]) -> int | None:
         raise BadRequest(
             "'expires_after[anchor]' must be created_at.", param="expires_after[anchor]"
         )
-    seconds = int(given) if given is not None and _NUMBER.fullmatch(given) else 0
+    seconds = int(given) if given is not None and NUMBER.fullmatch(given) else 0
     if not LEAST_EXPIRY_S <= seconds <= MOST_EXPIRY_S:
         raise BadRequest(
             "'expires_after[seconds]' must be an integer from"
@@ -178,15 +176,3 @@ def _expiry_s(fields: Mapping[str, str]) -> int | None:
             param="expires_after[seconds]",
         )
     return seconds
-
-
-def _limit(given: str | None) -> int:
-    if given is None:
-        return DEFAULT_LIMIT
-    limit = int(given) if _NUMBER.fullmatch(given) else 0
-    if not 1 <= limit <= MAX_LIMIT:
-        raise BadRequest(
-            f"'limit' must be an integer from 1 to {MAX_LIMIT}, not {given[:100]!r}.",
-            param="limit",
-        )
-    return limit

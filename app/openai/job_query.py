@@ -9,6 +9,7 @@ from typing import get_args
 import msgspec
 
 from app.openai.errors import BadRequest
+from app.openai.paging import NUMBER, limit_of, newest_first_of
 from tasks.claims import State
 
 DEFAULT_LIMIT = 20
@@ -18,8 +19,6 @@ MAX_WAIT_S = 60
 STATES: tuple[State, ...] = get_args(State)
 
 _SECONDS = re.compile(r"[0-9]{1,2}(\.[0-9]{1,9})?")
-# Longer ones are no event's number, and Python refuses to read the longest.
-_NUMBER = re.compile(r"[0-9]{1,15}")
 
 
 class ListQuery(msgspec.Struct, frozen=True):
@@ -37,9 +36,9 @@ def parse_list(query: Mapping[str, str]) -> ListQuery:
     return ListQuery(
         _state(query.get("state")),
         query.get("model"),
-        _limit(query.get("limit")),
+        limit_of(query.get("limit"), default=DEFAULT_LIMIT, most=MAX_LIMIT),
         query.get("after"),
-        _newest_first(query.get("order")),
+        newest_first_of(query.get("order")),
     )
 
 
@@ -80,25 +79,8 @@ def _state(given: str | None) -> State | None:
     )
 
 
-def _limit(given: str | None) -> int:
-    if given is None:
-        return DEFAULT_LIMIT
-    limit = int(given) if _NUMBER.fullmatch(given) else 0
-    if not 1 <= limit <= MAX_LIMIT:
-        raise BadRequest(
-            f"'limit' must be an integer from 1 to {MAX_LIMIT}, not {given!r}.", param="limit"
-        )
-    return limit
-
-
-def _newest_first(given: str | None) -> bool:
-    if given not in (None, "asc", "desc"):
-        raise BadRequest(f"'order' must be asc or desc, not {given!r}.", param="order")
-    return given != "asc"
-
-
 def _event_number(given: str, param: str) -> int:
-    if not _NUMBER.fullmatch(given):
+    if not NUMBER.fullmatch(given):
         raise BadRequest(
             f"'{param}' must be the number of the last event that arrived, 0 for none,"
             f" not {given!r}.",
