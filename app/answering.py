@@ -6,16 +6,18 @@ import time
 from typing import Protocol
 
 from flask import Response, after_this_request, g, request
+from werkzeug.datastructures import Headers
 
 from app import respond
 from app.body import read_body
 from app.job_reading import whole_job
 from app.openai.asked import Asked
-from app.owners import asking_owner
+from app.owners import asking_key, not_for_you, owner_of
 from app.rendering import answer_of, chunks_of
 from app.repeats import REPEATED, Submission
 from app.services import services
 from app.wishes import Order, order_of, wishes_of
+from tasks.api_keys import ApiKey
 from tasks.catalog import Catalog
 from tasks.jobs import Job
 from tasks.terms import Repeat
@@ -32,15 +34,32 @@ class Parse(Protocol):
 
 def read_order(parse: Parse) -> Order:
     """What the request at hand asks for, in its body and its headers."""
+    return order_for(
+        parse,
+        read_body(),
+        request.headers,
+        path=request.path,
+        job_id=g.job_id,
+        key=asking_key(),
+    )
+
+
+def order_for(
+    parse: Parse, body: bytes, headers: Headers, *, path: str, job_id: str, key: ApiKey | None
+) -> Order:
+    """What ``body`` and ``headers`` ask for at ``path``; they need not have come by HTTP.
+
+    Raises ``UnknownModel`` also for a model that ``key`` may not use.
+    """
     shared = services()
     settings, catalog = shared.settings, shared.gateway.catalog
-    body = read_body()
-    wishes = wishes_of(request.headers)
-    asked = parse(
-        body, catalog=catalog, job_id=g.job_id, owner=asking_owner(), created_at=time.time()
-    )
-    repeat = Repeat.of(wishes.key, request.path.encode(), body) if wishes.key else None
-    return order_of(asked, wishes, repeat, catalog.find(asked.job.model), settings)
+    wishes = wishes_of(headers)
+    asked = parse(body, catalog=catalog, job_id=job_id, owner=owner_of(key), created_at=time.time())
+    model = catalog.find(asked.job.model)
+    if key is not None and not key.allows(model.name):
+        raise not_for_you(asked.job.model)
+    repeat = Repeat.of(wishes.key, path.encode(), body) if wishes.key else None
+    return order_of(asked, wishes, repeat, model, settings, key=key)
 
 
 def answer(order: Order, submission: Submission) -> Response:

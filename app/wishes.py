@@ -19,6 +19,7 @@ from app.openai.errors import BadRequest
 from app.outbound.address import AllowedHosts
 from app.settings import ApiSettings
 from app.webhooks.check import WEBHOOK_HOSTS, check_webhook_url
+from tasks.api_keys import ApiKey
 from tasks.jobs import Job, Priority
 from tasks.model import Model
 from tasks.terms import Repeat, Terms
@@ -51,6 +52,7 @@ class Order:
 
     ``later``: with the job instead of its answer. ``preferred``: a header asked for that.
     ``cache_control``: whether the answer may be one that was computed for another request.
+    ``key``: what was asked with, where keys are.
     """
 
     job: Job
@@ -59,6 +61,7 @@ class Order:
     later: bool = False
     preferred: bool = False
     cache_control: CacheControl = ANYTHING
+    key: ApiKey | None = None
 
 
 def wishes_of(headers: Headers) -> Wishes:
@@ -72,7 +75,13 @@ def wishes_of(headers: Headers) -> Wishes:
 
 
 def order_of(
-    asked: Asked, wishes: Wishes, repeat: Repeat | None, model: Model, settings: ApiSettings
+    asked: Asked,
+    wishes: Wishes,
+    repeat: Repeat | None,
+    model: Model,
+    settings: ApiSettings,
+    *,
+    key: ApiKey | None = None,
 ) -> Order:
     """The order that body and headers make together; ``BadRequest`` for an unusable webhook."""
     webhook_url = _webhook_url(asked, settings)
@@ -93,7 +102,7 @@ def order_of(
     )
     # Who streams reads along, however long the job may live: only the others can wait.
     job = _in_background(asked.job) if later else asked.job
-    return Order(job, terms, asked.stream, later, wishes.background, wishes.cache_control)
+    return Order(job, terms, asked.stream, later, wishes.background, wishes.cache_control, key)
 
 
 def _in_background(job: Job) -> Job:

@@ -110,7 +110,8 @@ class ChatJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="chat", kw_on
 
     ``top_logprobs`` is None for no logprobs, 0 for those of the chosen tokens only.
     ``created_at`` and ``deadline_at`` are in seconds since the epoch. ``tool_name`` is the one
-    tool that must be called, with ``tool_choice`` required.
+    tool that must be called, with ``tool_choice`` required. ``traceparent`` is the span that the
+    job belongs to, as W3C's Trace Context writes it.
     """
 
     id: str
@@ -134,6 +135,7 @@ class ChatJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="chat", kw_on
     parallel_tool_calls: bool = True
     deadline_at: float | None = None
     shown: Shown = Shown()
+    traceparent: str = ""
 
 
 class CompletionJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="complete", kw_only=True):
@@ -163,6 +165,7 @@ class CompletionJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="comple
     form: Form | None = None
     deadline_at: float | None = None
     shown: Shown = Shown()
+    traceparent: str = ""
 
 
 class EmbedJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="embed", kw_only=True):
@@ -179,6 +182,7 @@ class EmbedJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="embed", kw_
     metadata: dict[str, str] = {}
     deadline_at: float | None = None
     shown: Shown = Shown()
+    traceparent: str = ""
 
 
 Job = ChatJob | CompletionJob | EmbedJob

@@ -101,6 +101,29 @@ class Keys:
         return f"{self.prefix}:batches:{owner}"
 
     @property
+    def api_keys(self) -> str:
+        """Hash: SHA-256 of an API key (hex) -> its record (``tasks.api_keys``)."""
+        return f"{self.prefix}:api-keys"
+
+    def budget(self, key_id: str) -> str:
+        """Hash: what an API key may still ask for: its levels of requests and tokens."""
+        return f"{self.prefix}:budget:{key_id}"
+
+    def open_of(self, owner: str) -> str:
+        """Set: ids of the owner's jobs that have no end yet, those of batches left out."""
+        return f"{self.prefix}:open-of:{owner}"
+
+    @property
+    def measures(self) -> str:
+        """Hash: process -> what it has counted so far (``tasks.measures``)."""
+        return f"{self.prefix}:measures"
+
+    @property
+    def measures_past(self) -> str:
+        """Hash: sample -> what processes that are gone had counted, so that totals never fall."""
+        return f"{self.prefix}:measures-past"
+
+    @property
     def open_batches(self) -> str:
         """Set: ids of batches that have no end yet."""
         return f"{self.prefix}:open-batches"
