@@ -17,6 +17,7 @@ import structlog
 
 from app.batches.book import Book
 from app.batches.errors import UnknownBatch
+from app.metrics.kept import KeeperMetrics
 from app.outbound.address import AllowedHosts
 from app.webhooks.delivery import deliver
 from app.webhooks.events import BatchEnd, End, EndEvent, batch_ended, job_ended
@@ -40,13 +41,21 @@ class Caller:
     """Tries the webhooks of what has ended; without a key it gives them up."""
 
     def __init__(
-        self, records: Records, book: Book, upkeep: Upkeep, key: bytes | None, allowed: AllowedHosts
+        self,
+        records: Records,
+        book: Book,
+        upkeep: Upkeep,
+        key: bytes | None,
+        allowed: AllowedHosts,
+        *,
+        metrics: KeeperMetrics | None = None,
     ) -> None:
         self._records = records
         self._book = book
         self._upkeep = upkeep
         self._key = key
         self._allowed = allowed
+        self._metrics = metrics or KeeperMetrics()
 
     def call(self, ended_id: str) -> None:
         """One try at the webhook of this job or batch, if there is one to call."""
@@ -87,6 +96,7 @@ class Caller:
     def _try(self, ended_id: str, url: str, event: EndEvent, key: bytes) -> None:
         tries = self._upkeep.count_webhook(ended_id)
         outcome = deliver(url, event, key, self._allowed)
+        self._metrics.webhooks.labels(outcome.kind).inc()
         next_s = next_try_in_s(tries, outcome)
         log.info("webhook", of=ended_id, tries=tries, said=outcome.why, next_s=next_s)
         if next_s is None:

@@ -10,6 +10,7 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from app.admin.refusals import Refused
 from app.batches.errors import BatchEnded
 from app.openai.errors import (
     INVALID_REQUEST,
@@ -45,6 +46,7 @@ DISCARD_BYTES = 64 * 1024 * 1024
 def register(app: Flask) -> None:
     """Answer every error of ``app`` in OpenAI's shape."""
     app.register_error_handler(BadRequest, _bad_request)
+    app.register_error_handler(Refused, _refused)
     app.register_error_handler(TaskError, _task_error)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(HTTPException, _http_error)
@@ -65,6 +67,12 @@ def _bad_request(error: BadRequest) -> Response:
     return response
 
 
+def _refused(error: Refused) -> Response:
+    response = respond(error.body, error.status)
+    response.headers.update(error.headers)
+    return response
+
+
 def _task_error(error: TaskError) -> Response:
     response = respond(body_of(error), status_of(error))
     if isinstance(error, NOT_AGAIN):
@@ -82,6 +90,9 @@ def _retry_after_s(error: TaskError) -> float:
         least_s = min(error.retry_after_s or RETRY_AFTER_S, LONGEST_RETRY_AFTER_S / SPREAD)
     elif isinstance(error, task_errors.QueueOutOfMemory):
         least_s = ROOM_AFTER_S
+    elif isinstance(error, task_errors.RateLimited) and error.retry_after_s is not None:
+        # One client's own time, known exactly.
+        return error.retry_after_s
     else:
         return RETRY_AFTER_S
     return least_s * random.uniform(1, SPREAD)

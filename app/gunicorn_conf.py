@@ -9,11 +9,21 @@ from __future__ import annotations
 import ctypes
 import math
 import signal
+import sys
 from typing import Any
 
 from app.settings import ApiSettings
+from tasks.front_door import why_not_listen
 
 _settings = ApiSettings()
+_fault = why_not_listen(
+    _settings.api_host,
+    auth=_settings.auth,
+    has_key=bool(_settings.api_key or _settings.admin_key),
+)
+if _fault:
+    # An exception would come with a page of traceback.
+    sys.exit(f"The API cannot start. {_fault}")
 
 bind = f"{_settings.api_host}:{_settings.api_port}"
 workers = _settings.api_workers
@@ -39,3 +49,15 @@ def post_fork(_server: Any, _worker: Any) -> None:
     gunicorn's worker looks for its master once a second; the next master listens by then.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def post_worker_init(worker: Any) -> None:
+    """The application is loaded: from now on its process's measures are put."""
+    # Nothing of it is imported above: gevent patches what this file's process has not loaded yet.
+    worker.wsgi.extensions["place"].reporter.start()
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """What the process has counted stays with the others' counts."""
+    if worker.wsgi is not None:
+        worker.wsgi.extensions["place"].reporter.close()

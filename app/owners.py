@@ -1,13 +1,19 @@
-"""Whose a request is: every job belongs to its owner and is unknown to all others."""
+"""Whose a request is: every job belongs to its owner and is unknown to all others.
+
+And which models are there for it: those that its key allows.
+"""
 
 from __future__ import annotations
 
 from flask import g
 
+from app.keys.allowed import allowed
+from app.keys.who import LOCAL
+from app.services import services
 from tasks.api_keys import ApiKey
-from tasks.errors import UnknownModel
+from tasks.catalog import Catalog
 
-NOBODY = "local"
+NOBODY = LOCAL
 """The owner of what is asked for without a key, where none is needed."""
 
 
@@ -27,9 +33,11 @@ def owner_of(key: ApiKey | None) -> str:
     return NOBODY if key is None else key.owner
 
 
-def not_for_you(model: str) -> UnknownModel:
-    """The error for a model that a key may not use, which tells no more than an unknown one's."""
-    return UnknownModel(
-        f"The model {model!r} does not exist or this API key may not use it. "
-        "GET /v1/models lists those it may."
-    )
+def catalog_for(key: ApiKey | None, catalog: Catalog) -> Catalog:
+    """The models of ``catalog`` that requests with ``key`` may use."""
+    return catalog if key is None else allowed(catalog, key.models)
+
+
+def asking_catalog() -> Catalog:
+    """The models that are there for the request at hand."""
+    return catalog_for(asking_key(), services().gateway.catalog)

@@ -17,6 +17,7 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from app.metrics.kept import KeeperMetrics
 from tasks.celery import KEEPER_QUEUE, WEBHOOK_TASK, publish_ticket
 from tasks.errors import UnknownJob
 from tasks.ledger import Ledger
@@ -54,8 +55,11 @@ class Reconciler:
         celery: Celery,
         settings: QueueSettings,
         name: str,
+        *,
+        metrics: KeeperMetrics | None = None,
     ) -> None:
         self._ledger = ledger
+        self._metrics = metrics or KeeperMetrics()
         self._upkeep = Upkeep(ledger.redis, settings)
         self._roster = roster
         self._celery = celery
@@ -95,6 +99,7 @@ class Reconciler:
             self._cancel_unheard()
         self._expire()
         for queue in queues:
+            self._metrics.known(queue)
             self._make_good_tickets(queue)
             self._roster.prune(queue)
         self._hand_out_webhooks()
@@ -112,6 +117,7 @@ class Reconciler:
             reaped = self._upkeep.reap(queue, list(gone), lapsed=lapsed)
             for job_id, became in reaped:
                 log.warning("orphan", job=job_id, queue=queue, became=became)
+                self._metrics.orphan(queue, became)
             if len(reaped) < FULL:
                 break
         for name, report in gone.items():
@@ -124,6 +130,7 @@ class Reconciler:
             expired = self._upkeep.expire()
             for job_id in expired:
                 log.info("expired while it waited", job=job_id)
+            self._metrics.expired.inc(len(expired))
             if len(expired) < FULL:
                 break
 
@@ -141,13 +148,16 @@ class Reconciler:
             if queue is None:
                 self._upkeep.forget_listener(job_id)
             elif self._ledger.cancel(job_id, queue, unheard=True) in ("cancelled", "running"):
+                self._metrics.unheard.inc()
                 log.warning("cancelled: its listener died", job=job_id)
         except UnknownJob:
             self._upkeep.forget_listener(job_id)
 
     def _make_good_tickets(self, queue: str) -> None:
-        for _ in range(min(self._upkeep.missing_tickets(queue), TICKETS_A_ROUND)):
+        missing = min(self._upkeep.missing_tickets(queue), TICKETS_A_ROUND)
+        for _ in range(missing):
             publish_ticket(self._celery, queue, "made-good")
+        self._metrics.made_good(queue, missing)
 
     def _hand_out_webhooks(self) -> None:
         for job_id in self._upkeep.due_webhooks(WEBHOOK_AGAIN_S, WEBHOOKS_A_ROUND):
@@ -157,5 +167,6 @@ class Reconciler:
 
     def _audit(self) -> None:
         for job_id in self._upkeep.audit():
+            self._metrics.righted.inc()
             log.error("a job was not where its state says; put right", job=job_id)
         self._upkeep.forget()

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from app.framing import ChunkFrames, Frames
 from app.openai.chat_render import ChatAnswer, ChatStream
 from app.openai.completion_render import CompletionAnswer, CompletionStream
 from app.openai.embeddings import EmbeddingsAnswer
 from app.openai.errors import error_body, error_type
+from app.openai.responses.stream import ResponseFrames
+from app.openai.responses.whole import ResponseAnswer
 from tasks.events import Done, Event, Failed
 from tasks.jobs import ChatJob, CompletionJob, EmbedJob, Job
 
@@ -36,6 +39,8 @@ class Chunks(Protocol):
 def answer_of(job: Job) -> Answer:
     """What collects the events of ``job`` into its whole answer."""
     match job:
+        case ChatJob() if job.response is not None:
+            return ResponseAnswer(job)
         case ChatJob():
             return ChatAnswer(job, job.shown.timings)
         case CompletionJob():
@@ -53,6 +58,17 @@ def chunks_of(job: Job) -> Chunks:
             return CompletionStream(job, job.shown.include_usage, job.shown.timings)
         case EmbedJob():
             return _EmbeddingsStream(job)
+
+
+def frames_of(job: Job, *, skip: int = 0, numbered: bool = True) -> Frames:
+    """What turns the events of ``job`` into the bytes of its stream.
+
+    Events of the stream up to number ``skip`` were sent before: they are taken in for what later
+    ones need to know of them. Without ``numbered`` no job has these events.
+    """
+    if isinstance(job, ChatJob) and job.response is not None:
+        return ResponseFrames(job, skip, numbered=numbered)
+    return ChunkFrames(chunks_of(job).chunk, skip, numbered=numbered)
 
 
 class _EmbeddingsStream:

@@ -10,6 +10,7 @@ from flask import current_app
 from app.admission import Admission
 from app.cache.lookup import Lookup
 from app.cache.sought import Sought
+from app.limits.counting import Limits
 from app.openai.sizes import most_tokens
 from app.questions import Questions
 from app.repeats import Submission, asked_before, first_of
@@ -22,6 +23,7 @@ from tasks.gateway import Gateway
 from tasks.jobs import ChatJob, CompletionJob, EmbedJob, Job
 from tasks.model import Model
 from tasks.questions import Answer, Question
+from tasks.terms import Terms
 
 
 class Services:
@@ -30,6 +32,7 @@ class Services:
     def __init__(self, settings: ApiSettings, gateway: Gateway) -> None:
         self.settings = settings
         self.gateway = gateway
+        self.limits = Limits(gateway)
         self._cache = Lookup(settings, gateway)
         self._admission = Admission(gateway)
         self._questions = Questions(gateway.celery, gateway.ledger, settings.check_timeout_s)
@@ -39,8 +42,10 @@ class Services:
 
         An equal request may have a job already, which then answers this one too. The model is asked
         first whether it can take the job, where it may not. Raises ``ModelUnplaceable`` when no
-        node can ever serve it, and ``NotKept``.
+        node can ever serve it, ``NotKept``, and ``RateLimited`` when the order's key may not ask
+        for it now.
         """
+        self.limits.charge(order.key, order.job.id)
         sought = self._cache.look(order)
         if sought.kept is not None:
             return Submission(order.job, sought)
@@ -50,7 +55,7 @@ class Services:
                 self._check(order.job)
             if not order.later:
                 return self._submit(order, sought)
-            self.gateway.enqueue(order.job, order.terms)
+            self.gateway.enqueue(order.job, self._terms(order, sought))
             return Submission(order.job, sought)
         except AlreadyAsked as known:
             return first_of(self.gateway, known.job_id, order)
@@ -68,11 +73,16 @@ class Services:
         return questions.decode_answer(answer)
 
     def _submit(self, order: Order, sought: Sought) -> Submission:
-        terms = replace(order.terms, share=sought.share) if sought.share else order.terms
-        subscription = self.gateway.submit(sought.job, terms)
+        subscription = self.gateway.submit(sought.job, self._terms(order, sought))
         return Submission(
             order.job, self._cache.accepted(sought, subscription.job_id), subscription
         )
+
+    def _terms(self, order: Order, sought: Sought) -> Terms:
+        allowance = self.limits.allowance(order.key, sought.job)
+        if not sought.share and allowance is None:
+            return order.terms
+        return replace(order.terms, share=sought.share, allowance=allowance)
 
     def _check(self, job: Job) -> None:
         if isinstance(job, EmbedJob):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from app.origins import origins_of
 from app.webhooks.signing import key_of
+from tasks.front_door import Auth, why_not_key
 from tasks.settings import QueueSettings
-
-# What a key must have at least: nobody tries that many.
-ADMIN_KEY_CHARACTERS = 16
 
 
 class ApiSettings(QueueSettings):
@@ -28,6 +27,24 @@ class ApiSettings(QueueSettings):
     )
     ping_s: float = Field(
         5.0, gt=0, description="Silence after which a stream sends a comment to stay alive."
+    )
+    live_sockets: int = Field(
+        200, ge=0, description="Most watchers of the live view (/live) at once, per API process."
+    )
+    socket_answers: int = Field(
+        16, ge=1, description="Most answers that are open at once on one WebSocket."
+    )
+    socket_ping_s: float = Field(
+        20.0,
+        gt=0,
+        description="Time between two pings of a WebSocket; who answers none of them, or takes no"
+        " message for so long, is disconnected.",
+    )
+    socket_idle_s: float = Field(
+        600.0,
+        gt=0,
+        description="After how long a WebSocket on which nothing is asked and nothing open is"
+        " closed.",
     )
     check_timeout_s: float = Field(
         5.0, gt=0, description="Longest wait for a worker to check a prompt or a form."
@@ -53,6 +70,21 @@ class ApiSettings(QueueSettings):
         None,
         description="Key of the admin API, at least 16 characters; without one there is no admin"
         " API, and the command line does the same.",
+    )
+    api_key: SecretStr | None = Field(
+        None,
+        description="An API key that everybody uses, at least 16 characters, of the owner local;"
+        " `millrace keys create` makes others.",
+    )
+    auth: Auth = Field(
+        "auto",
+        description="auto: an API key is asked for as soon as the API listens beyond the loopback"
+        " address, MILLRACE_API_KEY is set, or a key was made; open: never.",
+    )
+    cors_origins: str = Field(
+        "",
+        description="Origins of web pages that may use the API from a browser, separated by"
+        " commas; * for any.",
     )
 
     turn_s: float = Field(
@@ -117,17 +149,29 @@ class ApiSettings(QueueSettings):
         " kept (30 days) unless they say otherwise.",
     )
 
-    @field_validator("admin_key")
+    @field_validator("admin_key", "api_key")
     @classmethod
-    def _is_hard_to_guess(cls, key: SecretStr | None) -> SecretStr | None:
+    def _is_hard_to_guess(cls, key: SecretStr | None, about: ValidationInfo) -> SecretStr | None:
         if key is not None:
-            text = key.get_secret_value()
-            if len(text) < ADMIN_KEY_CHARACTERS or not all("!" <= each <= "~" for each in text):
-                raise ValueError(
-                    "MILLRACE_ADMIN_KEY must have at least 16 characters, without spaces: letters,"
-                    " digits and punctuation of ASCII (for example: openssl rand -hex 32)"
-                )
+            variable = f"MILLRACE_{str(about.field_name).upper()}"
+            if fault := why_not_key(variable, key.get_secret_value()):
+                raise ValueError(fault)
         return key
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: str) -> str:
+        origins_of(origins)
+        return origins
+
+    @model_validator(mode="after")
+    def _keys_differ(self) -> Self:
+        if self.api_key is not None and self.api_key == self.admin_key:
+            raise ValueError(
+                "MILLRACE_API_KEY and MILLRACE_ADMIN_KEY are the same: whoever may ask would be"
+                " an administrator"
+            )
+        return self
 
     @field_validator("webhook_secret")
     @classmethod

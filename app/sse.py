@@ -17,6 +17,12 @@ def event(seq: int, data: bytes) -> bytes:
     return b"id: %d\ndata: %b\n\n" % (seq, data)
 
 
+def named(name: str, data: bytes, seq: int | None) -> bytes:
+    """One event with a name; with its number as its id, where it has one to be asked for by."""
+    head = b"" if seq is None else b"id: %d\n" % seq
+    return head + b"event: %b\ndata: %b\n\n" % (name.encode(), data)
+
+
 def data(line: bytes) -> bytes:
     """An event that is not of the job's log, and has no number."""
     return b"data: %b\n\n" % line

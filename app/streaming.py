@@ -1,4 +1,4 @@
-"""The body of an event stream: chunks, and signs of life while there are none."""
+"""The body of an event stream: events, and signs of life while there are none."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import redis
 from app import sse
 from app.client import Client
 from app.following import ClientLeft, events_of
-from app.openai.errors import ServerRestarting, body_of
-from app.openai.restart import resumable_ending
-from app.rendering import Chunks
+from app.framing import Frames
+from app.metrics.watch import Watch
+from app.openai.errors import ServerRestarting
 from tasks.errors import TaskError
-from tasks.events import Done, Event
+from tasks.events import Event
 from tasks.subscription import Subscription
 
 # A job that waits says where in its line it is: soon at first, then with every sign of life.
@@ -26,20 +26,20 @@ Position = Callable[[], int | None]
 def body(
     subscription: Subscription,
     client: Client,
-    chunks: Chunks,
+    frames: Frames,
     *,
     ping_s: float,
     position: Position | None,
-    skip: int,
+    watch: Watch | None = None,
 ) -> Iterator[bytes]:
     """The stream's bytes; whatever goes wrong is told by the last event."""
-    yield sse.comment(f"job {subscription.job_id}")
+    yield sse.comment(f"job {subscription.job_id}") + frames.opening()
     spoke, placed = time.monotonic(), False
     try:
         with subscription:
-            for event in _handed_over(subscription, client):
+            for event in _handed_over(subscription, client, watch):
                 if event is not None:
-                    said = _chunk(chunks, *event, skip)
+                    said = frames.event(*event)
                 else:
                     waits = position is not None and subscription.seq == 0
                     quiet_s = ping_s if placed or not waits else min(FIRST_POSITION_S, ping_s)
@@ -53,22 +53,23 @@ def body(
     except ClientLeft:
         return
     except ServerRestarting:
-        yield sse.data(resumable_ending(subscription.job_id, max(subscription.seq, skip)))
+        yield frames.restarting(subscription.job_id, subscription.seq)
     except TaskError as error:
-        # The status line is long gone: the client learns of it from the last event.
-        yield sse.data(body_of(error))
+        yield frames.failed(error)
 
 
-def at_once(events: Sequence[Event], chunks: Chunks) -> bytes:
+def at_once(events: Sequence[Event], frames: Frames) -> bytes:
     """The whole stream of an answer that is there already."""
-    said = (chunks.chunk(event) for event in events)
-    return b"".join(sse.data(data) for data in said if data is not None) + sse.DONE
+    said = (frames.event(seq, event) for seq, event in enumerate(events, 1))
+    return b"".join([frames.opening(), *said])
 
 
-def _handed_over(subscription: Subscription, client: Client) -> Iterator[tuple[int, Event] | None]:
+def _handed_over(
+    subscription: Subscription, client: Client, watch: Watch | None
+) -> Iterator[tuple[int, Event] | None]:
     """The events; when this process ends first, the job is left to whoever reads on."""
     try:
-        yield from events_of(subscription, client)
+        yield from events_of(subscription, client, watch)
     except ServerRestarting:
         subscription.hand_over()
         raise
@@ -80,15 +81,3 @@ def _sign_of_life(position: Position | None) -> bytes:
     except redis.RedisError:
         place = None
     return sse.PING if place is None else sse.comment(f"queued, position {place}")
-
-
-def _chunk(chunks: Chunks, seq: int, event: Event, skip: int) -> bytes:
-    data = chunks.chunk(event)
-    if seq <= skip:
-        # Cut between the last event and the mark behind it, which has no number of its own.
-        return sse.DONE if isinstance(event, Done) else b""
-    if not isinstance(event, Done):
-        return sse.event(seq, data) if data is not None else b""
-    if data is None:
-        return sse.event(seq, b"[DONE]")
-    return sse.event(seq, data) + sse.DONE

@@ -101,12 +101,16 @@ def order_of(
         )
     )
     # Who streams reads along, however long the job may live: only the others can wait.
-    job = _in_background(asked.job) if later else asked.job
+    least = Priority.BACKGROUND if later else Priority.INTERACTIVE
+    job = _not_before(asked.job, max(least, key.priority if key else least))
     return Order(job, terms, asked.stream, later, wishes.background, wishes.cache_control, key)
 
 
-def _in_background(job: Job) -> Job:
-    return msgspec.structs.replace(job, priority=Priority.BACKGROUND)
+def _not_before(job: Job, priority: Priority) -> Job:
+    """The job, at most as urgent as ``priority``: the larger one waits."""
+    if job.priority >= priority:
+        return job
+    return msgspec.structs.replace(job, priority=priority)
 
 
 def _prefers_async(header: str | None) -> bool:

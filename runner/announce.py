@@ -104,9 +104,12 @@ def example(settings: RunnerSettings, model: str) -> str:
             "stream": True,
         }
     )
+    # By its name: what the terminal shows, others see.
+    key = '  -H "Authorization: Bearer $MILLRACE_API_KEY" \\\n' if settings.api_key else ""
     return (
         f"curl -N {settings.api_url}/v1/chat/completions \\\n"
         f"  -H 'Content-Type: application/json' \\\n"
+        f"{key}"
         f"  -d '{body}'"
     )
 

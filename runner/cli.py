@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from console import cache, jobs
+from console import cache, jobs, keys
 from console.batches import batch
 from console.fleet import models
 from console.fleet.nodes import nodes
@@ -18,7 +18,7 @@ from runner.errors import CannotStart
 from runner.parts import all_parts
 from runner.ports import check_ports, needed_ports
 from runner.redis_server import check_data_is_readable, find_binary, servers
-from runner.settings import RunnerSettings, read_settings
+from runner.settings import RunnerSettings, check_front_door, read_settings
 from tasks.catalog import load_catalog
 from tasks.model import CatalogError
 
@@ -35,6 +35,7 @@ def up() -> None:
     """Start every part in the foreground; Ctrl-C stops them, in order."""
     try:
         settings = read_settings()
+        check_front_door(settings)
         load_catalog(settings)
         parts = all_parts(settings)
         check_ports(needed_ports(settings))
@@ -65,6 +66,7 @@ app.command("nodes")(nodes)
 app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(cache.app, name="cache")
+app.add_typer(keys.app, name="keys")
 app.add_typer(batch.app, name="batch")
 
 

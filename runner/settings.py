@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
 from console.address import api_url
 from runner.errors import CannotStart
+from tasks.front_door import Auth, why_not_key, why_not_listen
 from tasks.settings import QueueSettings
 
 PREFIX = "MILLRACE_"
@@ -35,6 +36,10 @@ class RunnerSettings(QueueSettings):
     api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
     api_port: int = Field(8000, ge=1, le=65535, description="Port that the API listens on.")
 
+    auth: Auth = Field("auto", description="Whether the API asks for keys.")
+    api_key: SecretStr | None = Field(None, description="An API key that everybody uses.")
+    admin_key: SecretStr | None = Field(None, description="Key of the admin API.")
+
     shutdown_s: float = Field(
         4.0, ge=1, description="How long open requests may finish when the API is stopped."
     )
@@ -53,6 +58,16 @@ def read_settings() -> RunnerSettings:
         faults = error.errors(include_input=False)  # an input may be a password
         lines = [f"{variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in faults]
         raise CannotStart("\n".join(lines)) from None
+
+
+def check_front_door(settings: RunnerSettings) -> None:
+    """Raise ``CannotStart`` when the API could not listen, or not with these keys."""
+    fixed = {"API_KEY": settings.api_key, "ADMIN_KEY": settings.admin_key}
+    given = {name: key.get_secret_value() for name, key in fixed.items() if key is not None}
+    faults = [why_not_key(f"{PREFIX}{name}", key) for name, key in given.items()]
+    faults.append(why_not_listen(settings.api_host, auth=settings.auth, has_key=bool(given)))
+    if found := [fault for fault in faults if fault]:
+        raise CannotStart("\n".join(found))
 
 
 def variable(field: str) -> str:

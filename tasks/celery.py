@@ -56,8 +56,8 @@ def make_celery(settings: QueueSettings, *, socket_timeout_s: float = 10.0) -> C
         accept_content=["json"],
         task_create_missing_queues=True,
         task_default_queue=KEEPER_QUEUE,
-        # Job ids only; still, nothing is sent that nobody asked for.
-        worker_send_task_events=False,
+        # Job ids only; still, nothing is sent that nobody asked for: Flower does, by a command.
+        worker_send_task_events=settings.task_events,
         worker_hijack_root_logger=False,
         # A running job outlives a Redis that went away: its tokens wait for the connection.
         worker_cancel_long_running_tasks_on_connection_loss=False,

@@ -16,13 +16,17 @@ FINAL: frozenset[State] = frozenset({"done", "failed", "cancelled", "expired"})
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job in a worker's hands: ``last_seq`` events of earlier attempts are in its log."""
+    """A job in a worker's hands: ``last_seq`` events of earlier attempts are in its log.
+
+    It was accepted ``waited_ms`` before it was claimed, by Redis's clock.
+    """
 
     job_id: str
     attempt: int
     last_seq: int
     version: int
     body: bytes
+    waited_ms: int = 0
 
     @property
     def name(self) -> str:

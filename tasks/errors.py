@@ -102,6 +102,21 @@ class QueueFull(TaskError):
         self.retry_after_s = retry_after_s
 
 
+class RateLimited(TaskError):
+    """Raised when an API key or its owner has asked for as much as may be; nothing was accepted.
+
+    ``retry_after_s`` is when as much is there again; None where nobody can know.
+    """
+
+    code = "rate_limit_exceeded"
+
+    def __init__(
+        self, message: str, *, param: str | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, param=param)
+        self.retry_after_s = retry_after_s
+
+
 class QueueOutOfMemory(QueueUnavailable):
     """Raised when the queue's Redis nears its memory limit; nothing was accepted."""
 

@@ -13,10 +13,14 @@ from tasks.errors import TaskError, from_code
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True, tag="s"):
-    """The first attempt took the job; its prompt has this many tokens."""
+    """The first attempt took the job; its prompt has this many tokens.
+
+    The job had waited for ``queued_ms``; None where an older worker did not say.
+    """
 
     prompt_tokens: int
     cached_tokens: int = 0
+    queued_ms: int | None = None
 
 
 class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):

@@ -105,13 +105,27 @@ class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
     base64: bool = False
 
 
+class ResponseAsked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """That an answer is written as a response (``/v1/responses``), and what it says again.
+
+    The rest of what it says again is the job's own. With ``instructed`` the first message is the
+    request's instructions; ``form_name`` and ``form_description`` are those of the job's schema.
+    """
+
+    background: bool = False
+    instructed: bool = False
+    form_name: str = ""
+    form_description: str = ""
+
+
 class ChatJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="chat", kw_only=True):
     """An answer to a conversation: ``n`` choices of at most ``max_tokens`` tokens each.
 
     ``top_logprobs`` is None for no logprobs, 0 for those of the chosen tokens only.
     ``created_at`` and ``deadline_at`` are in seconds since the epoch. ``tool_name`` is the one
     tool that must be called, with ``tool_choice`` required. ``traceparent`` is the span that the
-    job belongs to, as W3C's Trace Context writes it.
+    job belongs to, as W3C's Trace Context writes it. ``response`` is for whoever writes the answer:
+    a worker computes the same with and without it.
     """
 
     id: str
@@ -136,6 +150,7 @@ class ChatJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="chat", kw_on
     deadline_at: float | None = None
     shown: Shown = Shown()
     traceparent: str = ""
+    response: ResponseAsked | None = None
 
 
 class CompletionJob(msgspec.Struct, frozen=True, omit_defaults=True, tag="complete", kw_only=True):

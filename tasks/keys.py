@@ -113,6 +113,14 @@ class Keys:
         """Set: ids of the owner's jobs that have no end yet, those of batches left out."""
         return f"{self.prefix}:open-of:{owner}"
 
+    def open_looked(self, owner: str) -> str:
+        """String: the owner's open jobs were looked through a moment ago."""
+        return f"{self.prefix}:open-looked:{owner}"
+
+    def charged(self, request_id: str) -> str:
+        """String: the request was taken from its API key's budget, a moment ago."""
+        return f"{self.prefix}:charged:{request_id}"
+
     @property
     def measures(self) -> str:
         """Hash: process -> what it has counted so far (``tasks.measures``)."""
@@ -180,7 +188,8 @@ class Keys:
 
     @property
     def paces(self) -> str:
-        """Hash: queue -> how many of its jobs ended of late (``pace`` in the prelude)."""
+        """Hash: queue -> how many of its jobs ended of late (``pace`` in the prelude); and a state
+        and a queue -> how many of its jobs ever ended so."""
         return f"{self.prefix}:paces"
 
     @property
@@ -192,7 +201,7 @@ class Keys:
         """What a job's end touches, in the order of ``ending`` in the scripts' prelude."""
         running = self.running(queue)
         of_all = [self.open, self.ended, self.paces, self.webhooks, self.batch_news]
-        return [running, self.listeners, *of_all]
+        return [running, self.listeners, *of_all, self.open_of(""), self.budget("")]
 
     @property
     def listeners(self) -> str:

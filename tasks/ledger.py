@@ -24,43 +24,26 @@ If that worker dies, what it was to claim has no ticket: the reconciler finds it
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
-import msgspec
 from redis.exceptions import NoScriptError
 
-from tasks import events, jobs, scripts
-from tasks.claims import (
-    FINAL,
-    Accepted,
-    AlreadyAsked,
-    Append,
-    Appended,
-    Claim,
-    Entry,
-    Shared,
-    State,
-)
+from tasks import acceptance, events, scripts
+from tasks.claims import FINAL, Accepted, Append, Appended, Claim, Entry, State
 from tasks.connection import Client, now_ms
-from tasks.errors import IdempotencyConflict, JobCancelled, QueueFull, UnknownJob
+from tasks.errors import JobCancelled, UnknownJob
 from tasks.events import Event, Failed
 from tasks.jobs import Job
 from tasks.keys import Keys
 from tasks.settings import QueueSettings
-from tasks.terms import REPEAT_TTL_S, Terms, retry_after_s
+from tasks.terms import Terms
 
 # A waiting job of the next lower priority counts as this much younger than it is. Ageing, not
 # strict priority: background work waits at most a minute longer than it would among equals.
 AGEING_MS = 60_000
 # Events up to this size travel in the channel; larger ones (vectors) are fetched from the log.
 INLINE_LIMIT_BYTES = 16_384
-
-# Queues whose handlers claim until nothing waits, and how many tickets are enough for them: one
-# wakes a worker, the others its neighbours.
-CLAIMED_TOGETHER = "embed."
-ENOUGH_TICKETS = 8
 
 CANCELLED = Failed.of(JobCancelled("The job was cancelled."))
 
@@ -85,75 +68,16 @@ class Ledger:
         """Write ``job`` as waiting in ``queue``, unless it was there already.
 
         Raises ``QueueFull``, ``IdempotencyConflict``, ``AlreadyAsked`` when another job answers
-        the same request, and ``Shared`` when one computes the same for an equal request. Without
-        ``terms`` somebody listens and nothing else is agreed.
+        the same request, ``Shared`` when one computes the same for an equal request, and
+        ``RateLimited`` when its API key lets it have no more. Without ``terms`` somebody listens
+        and nothing else is agreed.
         """
         terms = terms or Terms.listened(self.settings)
         answer = self._scripts["accept"](
-            self._accept_keys(job, queue, terms), self._accept_arguments(job, queue, terms)
+            acceptance.keys_of(self.keys, job, queue, terms),
+            acceptance.arguments_of(job, queue, terms),
         )
-        match int(answer[0]):
-            case 3:
-                raise QueueFull(
-                    f"The model {job.model!r} has {terms.max_waiting} jobs waiting, as many as"
-                    " may. Send the request again later.",
-                    retry_after_s=retry_after_s(terms.max_waiting, float(answer[1])),
-                )
-            case 4:
-                raise AlreadyAsked(cast(bytes, answer[1]).decode())
-            case 5:
-                raise IdempotencyConflict(
-                    "This Idempotency-Key came before with another request. Use a new key for a"
-                    " new request.",
-                    param="Idempotency-Key",
-                )
-            case 6:
-                raise Shared(cast(bytes, answer[1]).decode())
-            case accepted:
-                return Accepted(accepted)
-
-    def _accept_keys(self, job: Job, queue: str, terms: Terms) -> list[str]:
-        keys = self.keys
-        return [
-            keys.job(job.id),
-            keys.waiting(queue),
-            keys.queues,
-            keys.listeners,
-            keys.awake(queue),
-            keys.wake(queue),
-            queue,
-            keys.open,
-            keys.index(job.owner),
-            keys.paces,
-            keys.repeat(job.owner, terms.repeat.key if terms.repeat else ""),
-            keys.job(""),
-            keys.share(terms.share),
-        ]
-
-    def _accept_arguments(self, job: Job, queue: str, terms: Terms) -> list[Any]:
-        return [
-            job.id,
-            queue,
-            job.__struct_config__.tag,
-            job.model,
-            job.owner,
-            int(job.priority),
-            jobs.version_of(job),
-            jobs.encode(job),
-            int(terms.listen_s * 1000),
-            int(job.created_at * 1000),
-            ENOUGH_TICKETS if queue.startswith(CLAIMED_TOGETHER) else 0,
-            _left_ms(job.deadline_at),
-            terms.keep_s,
-            int(terms.resume_s * 1000),
-            terms.webhook_url,
-            terms.max_waiting,
-            terms.repeat.fingerprint if terms.repeat else "",
-            REPEAT_TTL_S,
-            msgspec.json.encode(job.metadata) if job.metadata else "",
-            "1" if terms.share else "",
-            "1" if terms.batch else "",
-        ]
+        return acceptance.outcome(answer, job, terms)
 
     def cancel(
         self, job_id: str, queue: str, *, unheard: bool = False, leaving: bool = False
@@ -245,9 +169,9 @@ class Ledger:
         if answer[0] != b"job":
             return "later" if answer[0] == b"later" else "none"
         return [
-            Claim(job_id.decode(), int(attempt), int(last_seq), int(version), body)
-            for job_id, attempt, last_seq, version, body in zip(
-                *[iter(answer[1:])] * 5, strict=True
+            Claim(job_id.decode(), int(attempt), int(last_seq), int(version), body, int(waited))
+            for job_id, attempt, last_seq, version, body, waited in zip(
+                *[iter(answer[1:])] * 6, strict=True
             )
         ]
 
@@ -350,8 +274,3 @@ class Ledger:
         """The job's events with a sequence number above ``after``, in order."""
         entries = self.redis.xrange(self.keys.log(job_id), min=f"({after}-0" if after else "-")
         return [(int(entry.split(b"-")[0]), events.decode(row[b"e"])) for entry, row in entries]
-
-
-def _left_ms(deadline_at: float | None) -> int:
-    """Until a deadline, by the clock that set it; 0 without one, at least 1 with one."""
-    return 0 if deadline_at is None else max(int((deadline_at - time.time()) * 1000), 1)

@@ -140,13 +140,14 @@ class Publisher:
     """Logs the outstanding events of many replies in one round trip; one thread per process.
 
     Between two round trips lie at least ``interval_s``, unless a reply is urgent. It waits out a
-    Redis that is away: the events stay with their replies.
+    Redis that is away: the events stay with their replies, and ``retries`` counts the attempts.
     """
 
     def __init__(self, ledger: Ledger, *, interval_s: float = 0.0, retry_s: float = 0.25) -> None:
         self._ledger = ledger
         self._interval_s = interval_s
         self._retry_s = retry_s
+        self.retries = 0
         self._logged_at_s = 0.0
         self._pausing = False
         self._wake = threading.Condition()
@@ -184,6 +185,7 @@ class Publisher:
             try:
                 self._log(batch)
             except (redis.RedisError, OSError):
+                self.retries += 1
                 self.publish(batch)
                 threading.Event().wait(self._retry_s)
                 if self._stopped:

@@ -106,9 +106,30 @@ class QueueSettings(BaseSettings):
     visibility_timeout_s: int = Field(
         3600, gt=0, description="After this long Celery redelivers a ticket that was not acked."
     )
+    task_events: bool = Field(
+        False,
+        description="Workers send Celery's events of their own accord; else once a monitor asks"
+        " them to, as Flower does.",
+    )
+
+    metrics_ports: str = Field(
+        "",
+        pattern=r"^(\d{1,5}-\d{1,5})?$",
+        description="Range of ports, as 9100-9199, of which each process serves its own metrics on"
+        " the first free one; left out, the API alone tells those of all.",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address that processes serve their own metrics on."
+    )
 
     @property
     def allowed_folders(self) -> tuple[Path, ...]:
         """The folders of ``model_folders``, absolute."""
         named = [Path(name).expanduser() for name in self.model_folders.split(":") if name]
         return tuple(folder.absolute() for folder in named or [self.data_dir / "models"])
+
+    @property
+    def metrics_port_range(self) -> range:
+        """The ports of ``metrics_ports``, in order; none where it is left out."""
+        first, _, last = self.metrics_ports.partition("-")
+        return range(int(first), int(last) + 1) if first else range(0)

@@ -44,6 +44,20 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an API key lets a job have; None is no limit.
+
+    ``tokens`` are taken from its ``tokens_per_minute`` when the job is accepted, by an estimate,
+    and settled when the job ends.
+    """
+
+    key_id: str
+    tokens_per_minute: int | None = None
+    tokens: int = 0
+    most_open: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What was agreed about one job.
 
@@ -51,6 +65,7 @@ class Terms:
     none. A client that leaves cancels its job, unless it asked for ``resume_s`` seconds to come
     back in. ``keep_s`` counts from the job's end. Requests of one ``share`` (a fingerprint) that
     are under way together share one job; ``batch`` says that the job is some lines of one.
+    ``allowance`` is None where its API key has no limits, or there is none.
     """
 
     listen_s: float
@@ -61,6 +76,7 @@ class Terms:
     webhook_url: str = ""
     share: str = ""
     batch: bool = False
+    allowance: Allowance | None = None
 
     @classmethod
     def listened(

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import cast
 
 from tasks import events, scripts
+from tasks.acceptance import CLAIMED_TOGETHER, ENOUGH_TICKETS
 from tasks.connection import Client, now_ms
 from tasks.errors import DeadLetter, DeadlineExceeded
 from tasks.events import Failed
 from tasks.keys import Keys
-from tasks.ledger import CANCELLED, CLAIMED_TOGETHER, ENOUGH_TICKETS, Ledger
+from tasks.ledger import CANCELLED, Ledger
 from tasks.settings import QueueSettings
 
 DEAD_LETTER = Failed.of(
@@ -142,7 +143,13 @@ class Upkeep:
             cursor, found = self._redis.zscan(keys.open, cursor, count=AUDIT_STRETCH)
             if found:
                 righted += self._scripts["audit"](
-                    [keys.open, keys.waiting(""), keys.running(""), keys.job("")],
+                    [
+                        keys.open,
+                        keys.waiting(""),
+                        keys.running(""),
+                        keys.job(""),
+                        keys.open_of(""),
+                    ],
                     [job_id for job_id, _ in found],
                 )
             if not cursor:

@@ -29,7 +29,8 @@ def chat(process: ModelProcess) -> None:
         # By the attempt: what ends an earlier one of the same job must not end this one.
         request = replace(process.asker.request(job, process.past(reply)), id=claim.name)
         if not claim.last_seq:
-            reply.say(Started(sum(map(len, request.prompts))))
+            prompt = sum(map(len, request.prompts))
+            reply.say(Started(prompt, queued_ms=claim.waited_ms))
             process.publish(reply)
         process.engine.submit(request)
         if reply.interrupted():

@@ -30,6 +30,7 @@ class Leases:
     """The replies in hand, their leases, and this worker's report; one thread renews all three.
 
     The instance's name holds for one life of the process: a restarted worker is another holder.
+    ``lost`` counts the leases that another worker has taken over.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Leases:
         self.holder = f"{self.node}#{os.getpid()}.{uuid.uuid4().hex[:8]}"
         self.standing = Standing(model, self.node, settings.fleet_node)
         self._lock = threading.Lock()
+        self.lost = 0
         self._held: dict[str, Reply] = {}
         self._worked = False
         self._stopped = threading.Event()
@@ -71,6 +73,7 @@ class Leases:
             self._worked = True
         if earlier is not None:
             # This process was taken for dead, and its own next claim brought the job back.
+            self.lost += 1
             earlier.lose()
 
     def drop(self, reply: Reply) -> None:
@@ -160,6 +163,7 @@ class Leases:
         for reply in replies:
             status = statuses[reply.claim.job_id]
             if status == 0:
+                self.lost += 1
                 reply.lose()
             elif status == 2:
                 reply.cancel()

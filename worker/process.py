@@ -27,6 +27,7 @@ from tasks.dispatcher import MISSED, Dispatcher
 from tasks.events import Done, Event
 from tasks.identities import Identities
 from tasks.ledger import Claim, Ledger
+from tasks.measuring import Reporter
 from tasks.model import Model
 from tasks.reply import Publisher, Reply
 from tasks.roster import DRAIN, Roster
@@ -36,6 +37,7 @@ from worker.engine import Engine
 from worker.engine.engine import Told
 from worker.identity.witness import Witness
 from worker.leases import Leases
+from worker.metrics import WorkerMetrics
 from worker.runtimes.base import EmbedRuntime
 from worker.runtimes.load import device_of, load_chat, load_embed
 from worker.settings import WorkerSettings
@@ -97,7 +99,9 @@ class ModelProcess:
         self.leases = Leases(self.ledger, roster, model, settings, node)
         self.identity = Witness(model, settings, Identities(client, settings))
         interval_s = settings.publish_interval_ms / 1000
-        self._publisher = Publisher(self.ledger, interval_s=interval_s)
+        self.publisher = Publisher(self.ledger, interval_s=interval_s)
+        self.metrics = WorkerMetrics(self)
+        self._reporter = Reporter(client, settings, self.metrics.registry, model.queue)
         self._dispatcher = Dispatcher(client)
         self.resting = threading.Event()
         self.draining = threading.Event()
@@ -116,9 +120,14 @@ class ModelProcess:
             self._load()
         except Exception as error:
             self.leases.become("failed", str(error))
+            self.metrics.loaded(time.monotonic() - began, ready=False)
+            self._reporter.close()
             raise
+        took_s = time.monotonic() - began
+        self.metrics.loaded(took_s, ready=True)
+        self._reporter.start()
         self.identity.begin()
-        log.info("model %s loaded in %.1f s", self.model.name, time.monotonic() - began)
+        log.info("model %s loaded in %.1f s", self.model.name, took_s)
 
     def ready(self, stop_consuming: StopConsuming | None = None) -> None:
         """Celery consumes: say so. ``stop_consuming`` has it stop, for a process that rests."""
@@ -157,6 +166,7 @@ class ModelProcess:
         """A reply whose lease is renewed until ``leases`` drops it."""
         reply = Reply(claim, self.model.queue, on_cancel)
         self.leases.hold(reply)
+        self.metrics.claimed(claim)
         if self.draining.is_set():
             # Claimed while the drain went through the replies: it did not see this one.
             self._give_back(reply)
@@ -173,7 +183,7 @@ class ModelProcess:
 
     def publish(self, *replies: Reply) -> None:
         """Have what the replies said logged, together."""
-        self._publisher.publish(replies)
+        self.publisher.publish(replies)
 
     def rest(self) -> None:
         """Take nothing more; what runs is finished. The report says so at once."""
@@ -204,9 +214,10 @@ class ModelProcess:
     def close(self) -> None:
         """Free the model; the process ends."""
         self.drain()
-        self._publisher.close()
+        self.publisher.close()
         self.identity.close()
         self.leases.close()
+        self._reporter.close()
         self._dispatcher.close()
         if self.model.kind == "embed":
             self.intake.close()
@@ -245,7 +256,7 @@ class ModelProcess:
         for reply in replies:
             # In one call: a choice's last text and its end are logged together or not at all.
             reply.say(*(self._signed(event, reply) for event in by_name[reply.claim.name]))
-        self._publisher.publish(replies)
+        self.publisher.publish(replies)
 
     def _signed(self, event: Event, reply: Reply) -> Event:
         """An end bears what computed the answer, all of it: an earlier attempt's part of it may

@@ -26,10 +26,13 @@ class Batches:
         self._settings = settings
         self._redis = client
 
-    def make(self, asked: BatchAsked, owner: str) -> BatchRecord:
-        """A new batch; ``BadRequest`` when its input cannot be one, or nobody can be told."""
+    def make(self, asked: BatchAsked, owner: str, models: tuple[str, ...] = ()) -> BatchRecord:
+        """A new batch; ``BadRequest`` when its input cannot be one, or nobody can be told.
+
+        Lines that name other models than ``models`` are refused when the input is read.
+        """
         self._check_webhook(asked)
-        order = self._order(asked, self._input(asked.input_file_id, owner), owner)
+        order = self._order(asked, self._input(asked.input_file_id, owner), owner, models)
         if not self.book.create(order):
             raise _unknown(asked.input_file_id)
         return self.book.find(order.id, owner)
@@ -65,7 +68,9 @@ class Batches:
             )
         return record
 
-    def _order(self, asked: BatchAsked, file: FileRecord, owner: str) -> Order:
+    def _order(
+        self, asked: BatchAsked, file: FileRecord, owner: str, models: tuple[str, ...]
+    ) -> Order:
         # By Redis's clock, as everything that the driver compares it with.
         created_at = now_ms(self._redis) // 1000
         return Order(
@@ -80,6 +85,7 @@ class Batches:
             metadata=asked.metadata,
             webhook_url=asked.webhook_url or "",
             output_ttl_s=asked.output_ttl_s or self._settings.batch_ttl_s,
+            models=models,
         )
 
 

@@ -39,6 +39,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     ``model`` is the one that the first line names, known once the input is read. ``input_blob`` is
     the name of the input's bytes. ``output_ttl_s`` is how long the files of results are kept.
+    ``models`` are those that the batch's key may use; all when it is empty.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
     webhook_url: str = ""
     output_ttl_s: int
+    models: tuple[str, ...] = ()
 
 
 class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from msgspec import Meta, Raw
 from app.batches.lines import BadLine
 from app.batches.record import Endpoint, Line, LineError, Order
 from app.images.reading import Images
+from app.keys.allowed import allowed
 from app.openai.asked import Asked
 from app.openai.body import decode
 from app.openai.chat import parse_chat
@@ -70,7 +71,7 @@ def request_of(
     try:
         asked = _parser(order.endpoint, images)(
             bytes(envelope.body),
-            catalog=catalog,
+            catalog=allowed(catalog, order.models),
             job_id=job_id,
             owner=order.owner,
             created_at=created_at,

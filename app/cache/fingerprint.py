@@ -34,6 +34,14 @@ def fingerprint(job: Job, identity: str) -> str:
     return digest.hexdigest()
 
 
+def share_of(job: Job, digest: str) -> str:
+    """What requests have in common that may follow one job, whose fingerprint is ``digest``.
+
+    A stream that is cut goes on under the id of the job that it follows: it must be of one shape.
+    """
+    return f"{digest}.response" if isinstance(job, ChatJob) and job.response else digest
+
+
 def input_fingerprints(job: EmbedJob, identity: str) -> list[str]:
     """One for every input of ``job``, which depends on no other input."""
     kind = b"text" if job.texts else b"tokens"
@@ -55,6 +63,9 @@ def _what_counts(job: Job) -> Job:
         deadline_at=None,
         shown=_SHOWN,
     )
+    if isinstance(bare, ChatJob):
+        # A response's events are a chat's; only what is written of them differs.
+        bare = replace(bare, response=None)
     if isinstance(bare, ChatJob | CompletionJob) and bare.sampling.logit_bias:
         return replace(bare, sampling=_in_order(bare.sampling))
     return bare

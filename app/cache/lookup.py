@@ -16,7 +16,7 @@ from functools import lru_cache, partial
 
 from app.cache import entries, policy
 from app.cache.cache_control import HEADER, CacheControl
-from app.cache.fingerprint import fingerprint, input_fingerprints
+from app.cache.fingerprint import fingerprint, input_fingerprints, share_of
 from app.cache.inputs import Inputs
 from app.cache.known import KnownIdentities
 from app.cache.recorder import AnswerRecorder, VectorRecorder
@@ -112,7 +112,7 @@ class Lookup:
         return Sought(
             "miss",
             job,
-            share=digest if policy.may_share(job, asked) else "",
+            share=share_of(job, digest) if policy.may_share(job, asked) else "",
             recorder=None if asked.no_store else recorder,
         )
 

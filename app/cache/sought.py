@@ -8,7 +8,9 @@ from typing import Literal
 
 from app.cache.inputs import CompletedAnswer, Inputs
 from app.cache.recorder import Recorder
+from app.framing import Frames
 from app.rendering import Answer, Chunks
+from tasks.errors import TaskError
 from tasks.events import Event
 from tasks.jobs import Job
 
@@ -63,6 +65,10 @@ class Sought:
         """``chunks`` as they are made of the events of ``job``."""
         return chunks if self.recorder is None else _HeardChunks(self.recorder, chunks)
 
+    def listening_frames(self, frames: Frames) -> Frames:
+        """``frames`` as they are told the events of ``job``."""
+        return frames if self.recorder is None else _HeardFrames(self.recorder, frames)
+
 
 class _HeardAnswer:
     def __init__(self, recorder: Recorder, answer: Answer) -> None:
@@ -85,3 +91,22 @@ class _HeardChunks:
     def chunk(self, event: Event) -> bytes | None:
         self._recorder.add(event)
         return self._chunks.chunk(event)
+
+
+class _HeardFrames:
+    def __init__(self, recorder: Recorder, frames: Frames) -> None:
+        self._recorder = recorder
+        self._frames = frames
+
+    def opening(self) -> bytes:
+        return self._frames.opening()
+
+    def event(self, seq: int, event: Event) -> bytes:
+        self._recorder.add(event)
+        return self._frames.event(seq, event)
+
+    def restarting(self, job_id: str, seq: int) -> bytes:
+        return self._frames.restarting(job_id, seq)
+
+    def failed(self, error: TaskError) -> bytes:
+        return self._frames.failed(error)

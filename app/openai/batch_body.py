@@ -70,7 +70,9 @@ class BatchBody(msgspec.Struct, frozen=True, tag_field="object", tag="batch", kw
     metadata: dict[str, str] | None
 
 
-class _List(msgspec.Struct, frozen=True, tag_field="object", tag="list"):
+class BatchList(msgspec.Struct, frozen=True, tag_field="object", tag="list"):
+    """One page of batches; ``last_id`` is what the next one follows."""
+
     data: list[BatchBody]
     first_id: str | None
     last_id: str | None
@@ -86,7 +88,7 @@ def batch_list_body(page: BatchPage) -> bytes:
     """One page of batches; ``last_id`` is what the next one follows."""
     data = [_body(record) for record in page.batches]
     first, last = (data[0].id, data[-1].id) if data else (None, None)
-    return _encode(_List(data, first, last, page.has_more))
+    return _encode(BatchList(data, first, last, page.has_more))
 
 
 def _body(record: BatchRecord) -> BatchBody:

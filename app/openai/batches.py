@@ -35,7 +35,9 @@ class _Expiry(msgspec.Struct):
     seconds: Annotated[int, Meta(ge=LEAST_EXPIRY_S, le=MOST_EXPIRY_S)]
 
 
-class _Body(msgspec.Struct, kw_only=True):
+class BatchRequestBody(msgspec.Struct, kw_only=True):
+    """The parameters of ``POST /v1/batches``."""
+
     input_file_id: str
     endpoint: str
     completion_window: str
@@ -65,7 +67,7 @@ class BatchQuery(msgspec.Struct, frozen=True):
 
 def parse_batch(body: bytes) -> BatchAsked:
     """The batch that ``body`` asks for; ``BadRequest`` if it is none."""
-    asked = decode(body, _Body)
+    asked = decode(body, BatchRequestBody)
     return BatchAsked(
         input_file_id=asked.input_file_id,
         endpoint=_endpoint(asked.endpoint),

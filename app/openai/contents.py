@@ -32,11 +32,21 @@ class Part(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Whose content it is, and who is to read it; ``where`` is the message's place."""
+    """Whose content it is, and who is to read it; ``where`` is the message's place.
+
+    ``text_part`` and ``image_part`` are the types of parts as the endpoint calls them.
+    """
 
     role: str
     where: str
     model: Model
+    text_part: str = "text"
+    image_part: str = "image_url"
+
+    @property
+    def types(self) -> str:
+        """The types of parts that may be sent, in words."""
+        return f"{self.text_part} or {self.image_part}" if self.model.sees else self.text_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +96,17 @@ def content_of(content: str | list[Part] | None, image_urls: Any, speaker: Speak
         for index, part in enumerate(content):
             _add(part, f"{speaker.where}.content[{index}]", speaker, found)
     elif not urls:
-        raise _nothing(content, f"{speaker.where}.content")
+        raise _nothing(content, speaker)
     for index, url in enumerate(urls):
         found.show(url, f"{speaker.where}.image_urls[{index}]")
     return found
 
 
-def _nothing(content: list[Part] | None, where: str) -> BadRequest:
+def _nothing(content: list[Part] | None, speaker: Speaker) -> BadRequest:
+    where = f"{speaker.where}.content"
     return BadRequest(
-        f"'{where}' must be a string, or an array with at least one part of type text.",
+        f"'{where}' must be a string, or an array with at least one part of type "
+        f"{speaker.text_part}.",
         param=where,
         code="invalid_value" if content == [] else "missing_required_parameter",
     )
@@ -109,23 +121,22 @@ def _add(part: Part, where: str, speaker: Speaker, found: Content) -> None:
         _check_shows(speaker, where)
         found.show(*_image_url(part.image_url, f"{where}.image_url"))
     elif sense := _UNSERVED_PARTS.get(part.type):
-        raise _senseless(speaker.model, where, sense)
+        raise _senseless(speaker, where, sense)
     else:
-        types = "text or image_url" if speaker.model.sees else "text"
-        raise BadRequest(f"'{where}.type' must be {types}.", param=f"{where}.type")
+        raise BadRequest(f"'{where}.type' must be {speaker.types}.", param=f"{where}.type")
 
 
 def _check_shows(speaker: Speaker, where: str) -> None:
     if not speaker.model.sees:
-        raise _senseless(speaker.model, where, "vision")
+        raise _senseless(speaker, where, "vision")
     if speaker.role != "user":
         raise BadRequest(f"'{where}': only messages of the role user hold images.", param=where)
 
 
-def _senseless(model: Model, where: str, sense: str) -> Unsupported:
-    types = "text or image_url" if model.sees else "text"
+def _senseless(speaker: Speaker, where: str, sense: str) -> Unsupported:
     return Unsupported(
-        f"'{where}': the model {model.name!r} has no {sense} here; send parts of type {types}.",
+        f"'{where}': the model {speaker.model.name!r} has no {sense} here; send parts of type "
+        f"{speaker.types}.",
         param=where,
     )
 

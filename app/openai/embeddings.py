@@ -83,7 +83,9 @@ class _Usage(msgspec.Struct, frozen=True):
     total_tokens: int
 
 
-class _Response(msgspec.Struct, frozen=True, tag_field="object", tag="list"):
+class Embeddings(msgspec.Struct, frozen=True, tag_field="object", tag="list"):
+    """The vectors of all inputs, in their order."""
+
     data: list[_Embedding]
     model: str
     usage: _Usage
@@ -119,7 +121,7 @@ class EmbeddingsAnswer:
             )
         tokens = self._usage.prompt_tokens
         data = [self._rows[index] for index in range(self._count)]
-        return msgspec.json.encode(_Response(data, self._model, _Usage(tokens, tokens)))
+        return msgspec.json.encode(Embeddings(data, self._model, _Usage(tokens, tokens)))
 
 
 def _split(event: Vectors) -> list[bytes]:

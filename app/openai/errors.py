@@ -86,6 +86,7 @@ STATUS: dict[type[TaskError], int] = {
     tasks.errors.IdempotencyConflict: 409,
     BatchEnded: 409,
     tasks.errors.QueueFull: 429,
+    tasks.errors.RateLimited: 429,
     tasks.errors.DeadlineExceeded: 504,
     tasks.errors.DeadLetter: 500,
     tasks.errors.ModelFailed: 500,

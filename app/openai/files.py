@@ -53,13 +53,17 @@ class FileBody(msgspec.Struct, frozen=True, omit_defaults=True):
     expires_at: int | None = None
 
 
-class _Deleted(msgspec.Struct, frozen=True):
+class DeletedFile(msgspec.Struct, frozen=True):
+    """What is answered once a file is deleted."""
+
     id: str
     object: str
     deleted: bool
 
 
-class _List(msgspec.Struct, frozen=True):
+class FileList(msgspec.Struct, frozen=True):
+    """One page of files; ``last_id`` is what the next one follows."""
+
     object: str
     data: list[FileBody]
     first_id: str | None
@@ -110,14 +114,14 @@ def file_body(record: FileRecord) -> bytes:
 
 def deleted_body(file_id: str) -> bytes:
     """What is answered once a file is deleted."""
-    return _encode(_Deleted(file_id, "file", True))
+    return _encode(DeletedFile(file_id, "file", True))
 
 
 def list_body(page: FilePage) -> bytes:
     """One page of files."""
     data = [_body(record) for record in page.files]
     first, last = (data[0].id, data[-1].id) if data else (None, None)
-    return _encode(_List("list", data, first, last, page.has_more))
+    return _encode(FileList("list", data, first, last, page.has_more))
 
 
 def _body(record: FileRecord) -> FileBody:

@@ -53,6 +53,11 @@ def messages_of(
 ) -> tuple[Message, ...]:
     """The conversation's turns, in order; a refusal names the turn and the part at fault."""
     told = [_message(turn, f"messages[{i}]", model) for i, turn in enumerate(turns)]
+    return with_images(told, images)
+
+
+def with_images(told: Sequence[tuple[Message, Content]], images: Images) -> tuple[Message, ...]:
+    """The messages with the images of their contents, which are read now."""
     _check_count([shown for _, content in told for shown in content.images], images)
     read = _reader(images)
     return tuple(_with_images(message, content.images, read) for message, content in told)

@@ -20,7 +20,9 @@ class _Error(msgspec.Struct, frozen=True):
     resume: _Resume
 
 
-class _Body(msgspec.Struct, frozen=True):
+class Interrupted(msgspec.Struct, frozen=True):
+    """The envelope of the error object that says where the answer goes on."""
+
     error: _Error
 
 
@@ -36,5 +38,5 @@ def resumable_ending(job_id: str, last_event_id: int) -> bytes:
     )
     resume = _Resume(url, last_event_id)
     return msgspec.json.encode(
-        _Body(_Error(message, UNAVAILABLE, None, ServerRestarting.code, resume))
+        Interrupted(_Error(message, UNAVAILABLE, None, ServerRestarting.code, resume))
     )

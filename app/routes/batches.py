@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, g, request
 from flask.blueprints import BlueprintSetupState
 
 from app.batches.errors import UnknownBatch
@@ -13,8 +13,8 @@ from app.batches.record import BatchRecord
 from app.body import read_body
 from app.openai.batch_body import batch_body, batch_list_body
 from app.openai.batches import parse_batch, parse_batch_query, unknown_after
-from app.owners import asking_owner
-from app.services import Services
+from app.owners import asking_key, asking_owner, owner_of
+from app.services import Services, services
 
 routes = Blueprint("batches", __name__)
 
@@ -28,7 +28,10 @@ def _open(state: BlueprintSetupState) -> None:
 @routes.post("/v1/batches")
 def create_batch() -> Response:
     """Make a batch of a file that was uploaded before."""
-    return _json(batch_body(batches().make(parse_batch(read_body()), asking_owner())))
+    asked, key = parse_batch(read_body()), asking_key()
+    services().limits.charge(key, g.job_id)
+    models = key.models if key else ()
+    return _json(batch_body(batches().make(asked, owner_of(key), models)))
 
 
 @routes.get("/v1/batches")

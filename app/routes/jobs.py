@@ -8,9 +8,10 @@ from app import respond
 from app.client import Client
 from app.following import ClientLeft
 from app.job_reading import cancelled, check_log, job_page, waited_for, whole_job
+from app.metrics.requests import metrics
 from app.openai.job_query import parse_list, parse_starting_after, parse_wait_s
 from app.owners import asking_owner
-from app.rendering import chunks_of
+from app.rendering import frames_of
 from app.services import services
 from tasks.records import Record
 
@@ -45,14 +46,13 @@ def follow_job(job_id: str) -> Response:
     after = parse_starting_after(request.args, request.headers.get("Last-Event-ID"))
     gateway, record = services().gateway, _find(job_id)
     check_log(gateway, record)
-    chunks = chunks_of(gateway.records.job(job_id))
-    # All events are read again: later chunks may depend on those that the client has.
+    # All events are read again: later ones may depend on those that the client has.
     return respond.stream(
         gateway.follow(record),
-        chunks,
+        frames_of(gateway.records.job(job_id), skip=after),
         ping_s=services().settings.ping_s,
         position=lambda: gateway.records.position(record),
-        skip=after,
+        watch=metrics().rewatch(record.model, resumed=after > 0),
     )
 
 

@@ -9,6 +9,7 @@ import redis
 from flask import Blueprint, Response
 
 from app.openai.models import render_model
+from app.owners import asking_catalog
 from app.readiness import readiness
 from app.services import services
 from tasks.model import Model
@@ -18,8 +19,8 @@ routes = Blueprint("models", __name__)
 
 @routes.get("/v1/models")
 def list_models() -> Response:
-    """Every model of the catalog."""
-    models = list(services().gateway.catalog)
+    """Every model of the catalog that the request's key may use."""
+    models = list(asking_catalog())
     states = _states(models)
     data = [render_model(model, states.get(model.name)) for model in models]
     return _json({"object": "list", "data": data})
@@ -28,7 +29,7 @@ def list_models() -> Response:
 @routes.get("/v1/models/<path:name>")
 def get_model(name: str) -> Response:
     """One model, by name or alias."""
-    model = services().gateway.catalog.find(name)
+    model = asking_catalog().find(name)
     return _json(render_model(model, _states([model]).get(model.name)))
 
 

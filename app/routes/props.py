@@ -11,6 +11,7 @@ from flask import Blueprint, Response, request
 
 from app.openai.models import only_chat_model
 from app.openai.props import render_props, render_slots
+from app.owners import asking_catalog
 from app.routes.admin import admin
 from app.services import services
 from tasks.errors import ModelUnavailable
@@ -45,7 +46,7 @@ def slots() -> Response:
 
 
 def _model() -> Model:
-    catalog, name = services().gateway.catalog, request.args.get("model")
+    catalog, name = asking_catalog(), request.args.get("model")
     return only_chat_model(catalog) if name is None else catalog.find(name)
 
 

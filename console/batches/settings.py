@@ -35,6 +35,9 @@ class ServerSettings(BaseSettings):
         validation_alias="OPENAI_API_KEY",
         description="The key that `millrace batch` shows where MILLRACE_KEY is left out.",
     )
+    api_key: SecretStr | None = Field(
+        None, description="The key that the API of this machine asks for, if it has one."
+    )
     api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
     api_port: int = Field(8000, ge=1, le=65535, description="Port that the API listens on.")
     body_limit_bytes: int = Field(
@@ -56,7 +59,9 @@ class ServerSettings(BaseSettings):
     @property
     def bearer(self) -> str:
         """The key, '' for none."""
-        secret = self.key or self.openai_api_key
+        # The API's own key is for itself alone: another address is not told it.
+        own = None if self.url else self.api_key
+        secret = self.key or own or self.openai_api_key
         return secret.get_secret_value() if secret else ""
 
 

@@ -1,15 +1,18 @@
 -- Write a job and its place in the queue, before any ticket is published. Applying it twice (a
 -- retried call) changes nothing.
 -- KEYS: job, waiting stem, queues, listeners, awake, wake, tickets, open, owner's index, paces,
--- repeat, job prefix, share
+-- repeat, job prefix, share, owner's open jobs, mark that they were
+-- looked at, API key's budget
 -- ARGV: id, queue, kind, model, owner, priority, version, body, listener lease ms (0: nobody),
 -- created ms, enough tickets (0: every job needs one), deadline ms from now (0: none), keep s,
 -- resume ms, webhook, most that may wait, fingerprint ('': not to be repeated), repeat ttl s,
--- metadata as JSON ('' for none), shared with equal requests ('1'), of a batch ('1')
+-- metadata as JSON ('' for none), shared with equal requests ('1'), of a batch ('1'), most open jobs
+-- of the owner ('' for any number), tokens a minute ('' for any number), tokens to take, API key's id
 -- Returns {0} when it was there already; {1} when accepted and a ticket must be published, {2}
 -- when accepted and no ticket is needed; {3, jobs a second of late} when too many wait; {4, id}
 -- when the job `id` answers the same request already, {5} when the key was another request's;
--- {6, id} when the job `id` computes the same for an equal request, which now shares it.
+-- {6, id} when the job `id` computes the same for an equal request, which now shares it; {7, ms}
+-- when the tokens are there in so many ms, {8} when the owner has as many open jobs as it may.
 if redis.call('EXISTS', KEYS[1]) == 1 then return { 0 } end
 local now = now_ms()
 
@@ -39,12 +42,35 @@ if ARGV[20] ~= '' then
   end
 end
 
+-- An id that has no end to come is taken out where it would refuse a job, at most every 10 s: a
+-- process of an older release ends jobs without doing so.
+local LOOK_AGAIN_MS = 10000
+local function open_jobs(most)
+  local count = redis.call('SCARD', KEYS[14])
+  if count < most then return count end
+  if redis.call('SET', KEYS[15], 1, 'NX', 'PX', LOOK_AGAIN_MS) then
+    for _, id in ipairs(redis.call('SMEMBERS', KEYS[14])) do
+      if not redis.call('ZSCORE', KEYS[8], id) then redis.call('SREM', KEYS[14], id) end
+    end
+  end
+  return redis.call('SCARD', KEYS[14])
+end
+
+local most_open, tokens_limit, tokens = tonumber(ARGV[22]), tonumber(ARGV[23]), tonumber(ARGV[24])
+if most_open and open_jobs(most_open) >= most_open then return { 8 } end
+if tokens_limit then
+  local over = used_of(KEYS[16], 'tokens', tokens_limit, now) + tokens - tokens_limit
+  if over > 0 then return { 7, math.ceil(over / tokens_limit * MINUTE_MS) } end
+end
+
 -- Less urgent work does not use up the places of the more urgent.
 local waiting = redis.call('ZCARD', KEYS[2] .. ':resume')
 for priority = 0, tonumber(ARGV[6]) do
   waiting = waiting + redis.call('ZCARD', KEYS[2] .. ':' .. priority)
 end
-if waiting >= tonumber(ARGV[16]) then
+-- Nor do those who fill the line lock out the others: who has few jobs open has a place behind it.
+local most = tonumber(ARGV[16])
+if waiting >= most and (waiting >= 2 * most or open_jobs(most / 10) >= most / 10) then
   return { 3, string.format('%.6f', per_s(KEYS[10], ARGV[2], now)) }
 end
 
@@ -72,6 +98,11 @@ if ARGV[21] ~= '' then
   redis.call('HSET', KEYS[1], 'batch', 1)
 else
   redis.call('ZADD', KEYS[9], 0, ARGV[1])
+  redis.call('SADD', KEYS[14], ARGV[1])
+end
+if tokens_limit then
+  use(KEYS[16], 'tokens', tokens_limit, now, tokens)
+  redis.call('HSET', KEYS[1], 'taken', ARGV[24] .. ' ' .. ARGV[23] .. ' ' .. ARGV[25])
 end
 local deadline = tonumber(ARGV[12])
 redis.call('ZADD', KEYS[8], deadline > 0 and now + deadline or '+inf', ARGV[1])

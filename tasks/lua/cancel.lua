@@ -5,7 +5,7 @@
 -- Returns the state it is in now ('heard' when somebody listens after all, 'shared' when others
 -- share it, '' when there is no such job; 'running' means it was asked to stop).
 local ends = ending(4)
-local job = redis.call('HMGET', KEYS[1], 'state', 'last_seq', 'priority')
+local job = redis.call('HMGET', KEYS[1], 'state', 'last_seq', 'priority', 'owner')
 if not job[1] then return '' end
 if ARGV[5] == '1' then
   local until_ms = redis.call('ZSCORE', ends.listeners, ARGV[1])
@@ -16,7 +16,7 @@ if ARGV[6] == '1' and redis.call('HEXISTS', KEYS[1], 'sharers') == 1
   return 'shared'
 end
 if job[1] == 'queued' then
-  leave_line(KEYS[3], job[3], ARGV[1])
+  leave_line(KEYS[3], job[3], ARGV[1], job[4])
   end_with(ends, KEYS[1], KEYS[2], ARGV[1], ARGV[2], 'cancelled', ARGV[4], job[2])
   return 'cancelled'
 end

@@ -3,7 +3,7 @@
 -- ARGV: holder, lease ms, ageing ms per priority step, most jobs, watch ms (0: the caller may not
 -- come back by itself), most of the lowest priority among them
 -- Returns {'none'}, {'later'} (a job that must run alone is next, or is running),
--- or {'job', id, attempt, last_seq, version, body, and so on for each}.
+-- or {'job', id, attempt, last_seq, version, body, ms since it was accepted, and so on for each}.
 local now = now_ms()
 
 local function job_key(id) return KEYS[3] .. id end
@@ -68,9 +68,9 @@ local function take(job)
   redis.call('HSETNX', key, 'started_ms', now)
   redis.call('ZADD', KEYS[2], now + tonumber(ARGV[2]), job.id)
   local record = redis.call('HMGET', key, 'last_seq', 'version', 'body')
-  for _, value in ipairs({ job.id, attempt, tonumber(record[1]), tonumber(record[2]), record[3] }) do
-    answer[#answer + 1] = value
-  end
+  local waited_ms = math.max(now - job.since, 0)
+  local told = { job.id, attempt, tonumber(record[1]), tonumber(record[2]), record[3], waited_ms }
+  for _, value in ipairs(told) do answer[#answer + 1] = value end
 end
 
 local most, taken, later = tonumber(ARGV[4]), 0, false

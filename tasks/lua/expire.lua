@@ -7,9 +7,9 @@ local ends = ending(5)
 local now, outcome = now_ms(), {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', ends.open, '-inf', now, 'LIMIT', 0, 100)) do
   local key = KEYS[2] .. id
-  local job = redis.call('HMGET', key, 'state', 'queue', 'priority', 'last_seq')
+  local job = redis.call('HMGET', key, 'state', 'queue', 'priority', 'last_seq', 'owner')
   if job[1] == 'queued' then
-    leave_line(KEYS[1] .. job[2], job[3], id)
+    leave_line(KEYS[1] .. job[2], job[3], id, job[5])
     end_with(ends, key, KEYS[3] .. id, id, KEYS[4] .. id, 'expired', ARGV[1], job[4])
     outcome[#outcome + 1] = id
   elseif job[1] == 'running' then

@@ -10,9 +10,9 @@ local stay, outcome = 0, {}
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1] .. ARGV[1], first, first + tonumber(ARGV[3]) - 1)) do
   if #outcome >= tonumber(ARGV[4]) then break end
   local key = KEYS[2] .. id
-  local job = redis.call('HMGET', key, 'state', 'priority', 'last_seq')
+  local job = redis.call('HMGET', key, 'state', 'priority', 'last_seq', 'owner')
   if job[1] == 'queued' and redis.call('ZSCORE', ends.listeners, id) then
-    leave_line(KEYS[1], job[2], id)
+    leave_line(KEYS[1], job[2], id, job[4])
     end_with(ends, key, KEYS[3] .. id, id, KEYS[4] .. id, 'failed', ARGV[5], job[3])
     outcome[#outcome + 1] = id
   else

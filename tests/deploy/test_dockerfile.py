@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from scripts import image_libraries
+
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "deploy" / "Dockerfile").read_text()
-STAGES = dict(re.findall(r"^FROM \S+ AS (\S+)$\n(.*?)(?=^FROM |\Z)", TEXT, flags=re.M | re.S))
+LINES = TEXT.replace("\\\n", " ")
+STAGES = dict(re.findall(r"^FROM \S+ AS (\S+)$\n(.*?)(?=^FROM |\Z)", LINES, flags=re.M | re.S))
 
 
 def copied(stage: str) -> list[str]:
@@ -20,7 +27,7 @@ def copied(stage: str) -> list[str]:
 
 def test_there_is_a_target_for_cpus_and_one_for_gpus() -> None:
     """Each with a stage of its own that compiles, on the same system."""
-    assert list(STAGES) == ["build-cpu", "build-cuda", "cpu", "cuda"]
+    assert list(STAGES) == ["libraries-cpu", "libraries-cuda", "cpu", "cuda"]
     systems = dict(re.findall(r"^FROM (\S+) AS (\S+)$", TEXT, flags=re.M))
     assert len({system.rpartition("-")[2] for system in systems if "cuda" in system}) == 1
 
@@ -46,8 +53,41 @@ def test_every_package_is_in_the_image() -> None:
     found = re.search(r"^include = \[(.*)\]$", (ROOT / "pyproject.toml").read_text(), flags=re.M)
     assert found
     packages = {name.strip(' "*') for name in found[1].split(",")}
-    assert packages <= set(copied("build-cpu"))
-    assert copied("build-cpu") == copied("build-cuda")
+    assert packages <= set(copied("cpu"))
+    assert copied("cpu") == copied("cuda")
+
+
+@pytest.mark.parametrize("stage", ["libraries-cpu", "libraries-cuda"])
+def test_a_change_of_code_compiles_nothing_again(stage: str) -> None:
+    """The stage that compiles knows the requirements and what compiles: nothing else."""
+    assert copied("libraries-cpu") == copied(stage)
+    packages, *scripts = copied(stage)
+    assert packages == "requirements"
+    assert all(name.startswith("scripts/") for name in scripts)
+
+
+def test_what_compiles_has_all_that_it_needs(tmp_path: Path) -> None:
+    """With nothing but what that stage copies, its script can be imported and finds its files."""
+    (tmp_path / "scripts").mkdir()
+    for name in copied("libraries-cpu")[1:]:
+        shutil.copy(ROOT / name, tmp_path / name)
+    files = "llama_build.SLIM, llama_build.ATTENTION, llama_portable.HOOK, llama_portable.SMOKE"
+    check = (
+        "from scripts import image_libraries, install, llama_build, llama_portable\n"
+        f"for file in ({files}, install.SMOKE):\n"
+        "    assert file.exists(), file\n"
+    )
+    command = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, '.')\n{check}"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_image_has_the_extras_that_the_environment_can_ask_for() -> None:
+    """By the names that pyproject.toml gives them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = [name for extra in ("flower", "tracing", "s3") for name in extras[extra]]
+    assert list(image_libraries.EXTRAS) == asked
 
 
 def test_no_address_and_no_secret_is_written_down() -> None:

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from tasks import events
-from tasks.claims import FINAL, AlreadyAsked
-from tasks.connection import Client, connect
-from tasks.errors import QueueFull
-from tasks.events import Done, Event, Failed, Token, Usage, is_terminal
-from tasks.jobs import Priority
+from tasks.claims import FINAL, AlreadyAsked, Shared
+from tasks.connection import Client, connect, now_ms
+from tasks.errors import QueueFull, RateLimited
+from tasks.events import Done, Event, Failed, Started, Token, Usage, is_terminal
+from tasks.jobs import ChatJob, Priority
 from tasks.ledger import Append, Claim, Entry, Ledger
 from tasks.records import Records
 from tasks.settings import QueueSettings
-from tasks.terms import Repeat, Terms
+from tasks.terms import Allowance, Repeat, Terms
 from tasks.upkeep import Upkeep
 from tests.conftest import RedisServer
 from tests.tasks.test_ledger import a_job
@@ -32,6 +32,12 @@ from tests.tasks.test_ledger import a_job
 QUEUE = "chat.m"
 HOLDERS = ("a", "b", "c")
 MOST_WAITING = 6
+
+# Owners whose API key has limits, beside "ann" and "local", who have none. Of so many tokens a
+# minute, one comes back in a minute or two: what is used in a history can be counted exactly.
+LIMITED = ("bob", "cid")
+TOKENS_A_MINUTE = 60
+MOST_OPEN = 4
 
 UNAVAILABLE = Failed("model_unavailable", "x")
 
@@ -58,6 +64,10 @@ class LedgerMachine(RuleBasedStateMachine):
         # Every claim that was ever handed out: those that lost their job are the zombies'.
         self.claims: list[Claim] = []
         self.logged: dict[str, int] = {}
+        # Whose job it is, and what its acceptance took, of those that took tokens.
+        self.owners: dict[str, str] = {}
+        self.taken: dict[str, int] = {}
+        self.began_ms = now_ms(self.client)
 
     def teardown(self) -> None:
         self.client.close()
@@ -73,8 +83,32 @@ class LedgerMachine(RuleBasedStateMachine):
             assert self.ledger.waiting(QUEUE) >= MOST_WAITING
             assert self.ledger.state(job.id) is None
             return
-        self.ids.append(job.id)
+        self._comes(job)
         assert not self.ledger.accept(job, QUEUE, self.terms)
+
+    @rule(owner=st.sampled_from(LIMITED), tokens=st.integers(0, 20), shared=st.booleans())
+    def a_job_of_a_limited_key_comes(self, owner: str, tokens: int, shared: bool) -> None:
+        """Also one that an equal request's job answers, which takes no tokens."""
+        job = a_job(owner=owner)
+        allowance = Allowance(f"key of {owner}", TOKENS_A_MINUTE, tokens, MOST_OPEN)
+        terms = replace(self.terms, allowance=allowance, share=f"{owner}'s" if shared else "")
+        before, open_before = self._used(owner), len(self._open_of(owner))
+        try:
+            assert self.ledger.accept(job, QUEUE, terms)
+        except Shared as other:
+            self._is_its(owner, other.job_id)
+        except QueueFull:
+            assert self.ledger.waiting(QUEUE) >= MOST_WAITING
+        except RateLimited:
+            assert open_before >= MOST_OPEN or before + tokens > TOKENS_A_MINUTE - 1
+        else:
+            assert open_before < MOST_OPEN
+            assert before + tokens <= TOKENS_A_MINUTE + 1
+            self._comes(job)
+            self.taken[job.id] = tokens
+        assert bool(self.ledger.state(job.id)) is (job.id in self.ids)
+        if job.id in self.ids:
+            assert not self.ledger.accept(job, QUEUE, terms)
 
     @rule(key=st.sampled_from(("k1", "k2")))
     def a_request_comes_perhaps_again(self, key: str) -> None:
@@ -82,7 +116,7 @@ class LedgerMachine(RuleBasedStateMachine):
         terms = replace(self.terms, max_waiting=1000, repeat=Repeat.of(key, b"same"))
         try:
             self.ledger.accept(job, QUEUE, terms)
-            self.ids.append(job.id)
+            self._comes(job)
         except AlreadyAsked as known:
             self._answers(known.job_id)
 
@@ -104,9 +138,11 @@ class LedgerMachine(RuleBasedStateMachine):
         current = int(self.ledger.record(claim.job_id)["attempt"]) == claim.attempt
         open_ = self.ledger.state(claim.job_id) == "running"
         before = self._last(claim.job_id)
-        said: list[Event] = [Token(0, (n,), f"{claim.attempt}.{n} ") for n in range(count)]
+        said: list[Event] = [Token(0, (n, n), f"{claim.attempt}.{n} ") for n in range(count)]
+        if not before:
+            said.insert(0, Started(3))
         if ends:
-            said.append(Failed("model_error", "x") if fails else Done(Usage(1, 1)))
+            said.append(Failed("model_error", "x") if fails else Done(Usage(9, count)))
         encoded = [events.encode(event) for event in said]
         state = None if not ends else "failed" if fails else "done"
         entry = Entry(claim, QUEUE, before + 1, encoded, cast(Any, state))
@@ -220,6 +256,47 @@ class LedgerMachine(RuleBasedStateMachine):
             assert self.ends.get(job_id, state) == state
             if state in FINAL:
                 self.ends[job_id] = str(state)
+
+    @invariant()
+    def every_owners_open_jobs_are_known(self) -> None:
+        for owner in ("ann", "local", *LIMITED):
+            its = [job_id for job_id in self.ids if self.owners[job_id] == owner]
+            assert self._open_of(owner) == {i for i in its if self.ledger.state(i) not in FINAL}
+
+    @invariant()
+    def what_a_key_has_used_is_what_its_jobs_came_to(self) -> None:
+        """To within what has come back since the history began."""
+        back = (now_ms(self.client) - self.began_ms) * TOKENS_A_MINUTE / 60_000
+        for owner in LIMITED:
+            owed = sum(self._owed(i) for i in self.taken if self.owners[i] == owner)
+            assert owed - back - 0.01 <= self._used(owner) <= owed + 0.01
+
+    def _owed(self, job_id: str) -> int:
+        """By what is in its log: an estimate while it is open, then what it came to."""
+        state = self.ledger.state(job_id)
+        if state not in FINAL:
+            return self.taken[job_id]
+        said = [event for _, event in self.ledger.log(job_id)]
+        end = said[-1]
+        if isinstance(end, Done):
+            return end.usage.prompt_tokens + end.usage.completion_tokens
+        if state == "failed":
+            return 0
+        prompt = sum(event.prompt_tokens for event in said if isinstance(event, Started))
+        return prompt + sum(len(event.ids) for event in said if isinstance(event, Token))
+
+    def _used(self, owner: str) -> float:
+        return float(self.client.hget(self.ledger.keys.budget(f"key of {owner}"), "tokens") or 0)
+
+    def _open_of(self, owner: str) -> set[str]:
+        return {i.decode() for i in self.client.smembers(self.ledger.keys.open_of(owner))}
+
+    def _is_its(self, owner: str, job_id: str) -> None:
+        assert self.owners[job_id] == owner
+
+    def _comes(self, job: ChatJob) -> None:
+        self.ids.append(job.id)
+        self.owners[job.id] = job.owner
 
     def _answers(self, job_id: str) -> None:
         assert job_id in self.ids

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from tasks import events
+from tasks.acceptance import ENOUGH_TICKETS
 from tasks.events import Done, Usage
 from tasks.jobs import EmbedJob, new_id
-from tasks.ledger import ENOUGH_TICKETS, Accepted, Append, Claim, Entry, Ledger
+from tasks.ledger import Accepted, Append, Claim, Entry, Ledger
 from tasks.settings import QueueSettings
 from tasks.upkeep import Upkeep
 

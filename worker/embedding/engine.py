@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from worker.embedding.crew import Crew
 from worker.embedding.line import Place
+from worker.embedding.meter import EmbedMeter
 from worker.runtimes.base import EmbedRuntime
 from worker.yielding import give_way
 
@@ -75,6 +76,7 @@ class EmbedEngine:
     """The lines, their lanes, and who is told."""
 
     def __init__(self, runtime: EmbedRuntime, tell: Tell) -> None:
+        self.meter = EmbedMeter()
         self._runtime = runtime
         self._tell = tell
         self._lock = threading.Lock()
@@ -216,10 +218,13 @@ class EmbedEngine:
         return []
 
     def _compute(self, places: Sequence[Place], inputs: Inputs) -> list[Computed]:
+        began_s = time.perf_counter()
         try:
             vectors = self._runtime.embed(inputs)
         except Exception as error:  # noqa: BLE001 - its requests are told, and the lane goes on
+            self.meter.failed()
             return self._each_alone(places, inputs, error)
+        self.meter.computed(inputs, time.perf_counter() - began_s)
         return self._put(places, vectors)
 
     def _put(self, places: Sequence[Place], vectors: Rows) -> list[Computed]:

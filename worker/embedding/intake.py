@@ -29,8 +29,9 @@ from tasks.events import Done, Failed, Started, Usage
 from tasks.jobs import EmbedJob, Priority
 from tasks.ledger import Claim
 from tasks.reply import Reply
-from worker.embedding.engine import Computed, EmbedEngine
+from worker.embedding.engine import Computed, EmbedEngine, Inputs
 from worker.embedding.job import events_of, inputs_of, shorten
+from worker.embedding.meter import EmbedMeter
 
 if TYPE_CHECKING:
     from worker.process import ModelProcess
@@ -71,6 +72,11 @@ class Intake:
         self._patient: set[str] = set()
         # When jobs with a deadline must have ended, on the clock that set it.
         self._deadlines: dict[str, float] = {}
+
+    @property
+    def meter(self) -> EmbedMeter:
+        """What its engine counts."""
+        return self._engine.meter
 
     def start(self) -> None:
         """Begin to compute what is taken."""
@@ -201,12 +207,18 @@ class Intake:
         self._dimensions[name] = job.dimensions
         if job.deadline_at is not None:
             self._deadlines[name] = job.deadline_at
-        read = partial(inputs_of, self._process.embed, job)
+        read = partial(self._inputs, job)
         if job.priority == Priority.BATCH:
             self._patient.add(name)
             self._engine.submit_patient(name, read)
         else:
             self._engine.submit(name, read())
+
+    def _inputs(self, job: EmbedJob) -> Inputs:
+        began_s = time.perf_counter()
+        inputs = inputs_of(self._process.embed, job)
+        self.meter.tokenized(time.perf_counter() - began_s)
+        return inputs
 
     def _cancel(self, name: str) -> None:
         reply = self._held.get(name)
@@ -241,10 +253,11 @@ class Intake:
             dimensions = self._dimensions.get(each.request)
             vectors = each.vectors if dimensions is None else shorten(each.vectors, dimensions)
             tokens = sum(each.tokens)
-            started = [] if reply.claim.last_seq else [Started(tokens)]
+            started = [] if reply.claim.last_seq else [_started(reply.claim, tokens)]
             done = Done(Usage(tokens), identity=self._process.identity.digest)
             reply.say(*started, *events_of(vectors, each.tokens), done)
             replies.append(reply)
+        self.meter.answered(len(replies))
         self._process.publish(*replies)
 
     def _let_go(self) -> None:
@@ -258,3 +271,7 @@ class Intake:
                 self._patient.discard(name)
                 self._deadlines.pop(name, None)
                 log.info("job over", job=reply.claim.job_id, fenced=reply.fenced)
+
+
+def _started(claim: Claim, tokens: int) -> Started:
+    return Started(tokens, queued_ms=claim.waited_ms)

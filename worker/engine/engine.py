@@ -11,6 +11,7 @@ from tasks.errors import DeadlineExceeded, InvalidJob, JobCancelled, ModelFailed
 from tasks.events import Event, Failed
 from worker.engine import accounts
 from worker.engine.line import Line
+from worker.engine.meter import Meter
 from worker.engine.request import Request
 from worker.engine.sequence import Sequence
 from worker.engine.slots import Slots
@@ -49,6 +50,7 @@ class Engine:
         self._cancelled: dict[str, TaskError] = {}
         self._stopping = False
         self._slots: Slots
+        self.meter = Meter()
         self._line = Line()
         self._open: dict[str, list[Sequence]] = {}
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -118,7 +120,7 @@ class Engine:
         self._loop()
 
     def _loop(self) -> None:
-        step = Step(self.runtime, self._slots)
+        step = Step(self.runtime, self._slots, self.meter)
         while self._listen():
             told: Told = []
             try:
@@ -178,6 +180,7 @@ class Engine:
                 continue
             try:
                 self._slots.enter(sequence)
+                self.meter.entered(sequence)
                 ended = sequence.ended_before()
             except (ValueError, TaskError) as error:
                 # The runtime refuses what only it can judge, such as a token id beyond its
@@ -197,6 +200,7 @@ class Engine:
             # The slots of this batch are in no known state, unless it says which of them are;
             # requests not in it go on.
             slots = (fault.slots if isinstance(fault, DecodeFailed) else ()) or step.fed
+            self.meter.failed_steps += 1
             log.warning("decode failed with %d slots in the batch: %s", len(slots), fault)
             requests = {self._slots.running[slot].request.id for slot in slots}
             self._fail(requests, told)
@@ -219,7 +223,10 @@ class Engine:
             }
             for request_id in over:
                 del self._open[request_id]
-        told.extend((request_id, accounts.done(each)) for request_id, each in over.items())
+        for request_id, sequences in over.items():
+            done = accounts.done(sequences)
+            self.meter.answered(sequences, done.timings)
+            told.append((request_id, done))
 
     def _fail(self, request_ids: Iterable[str], told: Told) -> None:
         for request_id in request_ids:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tasks.errors import ModelFailed, TaskError
 from tasks.events import Finished, Token
 from worker.engine.line import AGEING_S
+from worker.engine.meter import Meter
 from worker.engine.pace import MOST, Pace, Prompt
 from worker.engine.plan import Pending, PendingPicture, Share, plan
 from worker.engine.runs import first_run
@@ -32,9 +33,10 @@ class Step:
     ``fed`` are the slots of the last batch, also when computing it failed.
     """
 
-    def __init__(self, runtime: ChatRuntime, slots: Slots) -> None:
+    def __init__(self, runtime: ChatRuntime, slots: Slots, meter: Meter | None = None) -> None:
         self._runtime = runtime
         self._slots = slots
+        self._meter = meter or Meter()
         self._pace = Pace()
         self.fed: list[int] = []
 
@@ -47,7 +49,7 @@ class Step:
             return happened
         began_s = time.perf_counter()
         drawn = self._runtime.decode(feeds)
-        self._measure(feeds, 1000 * (time.perf_counter() - began_s))
+        self._measure(feeds, began_s, time.perf_counter())
         self._remember(feeds, drawn, happened)
         self._take(drawn, happened)
         return happened
@@ -125,20 +127,24 @@ class Step:
                 error = ModelFailed("The model could not compute this request.")
                 happened.failed.append((sequence, error))
                 continue
+            before = sequence.drawn
             try:
                 events = sequence.take(self._runtime, token)
             except TaskError as error:
                 happened.failed.append((sequence, error))
                 continue
+            self._meter.generated += sequence.drawn - before
             happened.events.extend((sequence, event) for event in events)
             if sequence.finished is not None:
                 happened.finished.append(sequence)
 
-    def _measure(self, feeds: List[Feed], took_ms: float) -> None:
+    def _measure(self, feeds: List[Feed], began_s: float, ended_s: float) -> None:
         prompts = [feed for feed in feeds if not self._slots.running[feed.slot].generating]
+        self._meter.stepped(len(feeds), len(feeds) - len(prompts), began_s, ended_s)
         if any(feed.tokens[0] < 0 for feed in prompts):
             return  # it may have been encoded, which says nothing of what a token costs
         tokens = sum(len(feed.tokens) for feed in prompts)
+        took_ms = 1000 * (ended_s - began_s)
         self._pace.measured(len(feeds) - len(prompts), tokens, took_ms)
 
 

@@ -76,6 +76,11 @@ class WorkerChild:
         """Whether it has no process and is to have none."""
         return self._process is None and not self._is_wanted
 
+    @property
+    def deaths(self) -> int:
+        """How often its process died of itself."""
+        return self._deaths.count
+
     def does(self, model: Model, device: str) -> bool:
         """Whether it is what would be started for this definition, on this device."""
         return (self._fingerprint, self.device) == (model.fingerprint, device)

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from tasks.connection import connect
 from tasks.fleet import Assignment
 from tasks.live_catalog import LiveCatalog
+from tasks.measuring import Reporter
 from tasks.model import Model
 from tasks.roster import Report
 from worker.node import locks
 from worker.node.child import WorkerChild
 from worker.node.link import Link, Seen
+from worker.node.metrics import NodeMetrics
 from worker.node.settings import NodeSettings
 from worker.node.survey import Survey
 
@@ -49,7 +51,10 @@ class Node:
         """Raises ``CatalogError`` for a catalog that cannot be used."""
         self._settings = settings
         self._name = settings.node_name
-        catalog = LiveCatalog(settings, connect(settings.queue_url))
+        client = connect(settings.queue_url)
+        catalog = LiveCatalog(settings, client)
+        self._metrics = NodeMetrics()
+        self._reporter = Reporter(client, settings, self._metrics.registry, f"node@{self._name}")
         self._survey = Survey(settings, catalog)
         self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._link = Link(settings, catalog, self._survey, self._wake)
@@ -68,6 +73,7 @@ class Node:
             log.info("node %s begins", self._name)
             self._survey.start()
             self._link.start()
+            self._reporter.start()
             while not self._is_told_to_end:
                 self._round()
                 self._wait(ROUND_S)
@@ -141,8 +147,10 @@ class Node:
                 self._children[name] = WorkerChild(model, assignment.device, self._settings)
 
     def _step(self, child: WorkerChild, order: str, report: Report | None) -> None:
+        before = child.deaths
         try:
             child.step(order, report)
+            self._metrics.died(child.model.name, child.deaths - before)
         except Exception:  # whatever it is, the other children must not end for it
             log.exception("worker of %s: a step failed", child.model.name)
             time.sleep(FAULT_PAUSE_S)
@@ -168,6 +176,7 @@ class Node:
             self._wait(ROUND_S)
         self._survey.close()
         self._link.close()
+        self._reporter.close()
 
 
 def _order(child: WorkerChild, assigned: tuple[Model, Assignment] | None) -> str:

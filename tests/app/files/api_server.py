@@ -65,9 +65,13 @@ class ApiServer:
         """What it said."""
         return self._log.read_text()
 
+    def signal_stop(self) -> None:
+        """SIGTERM."""
+        self._process.terminate()
+
     def stop(self) -> None:
         """SIGTERM, and wait for its end."""
-        self._process.terminate()
+        self.signal_stop()
         self._process.wait(timeout=30)
 
     def kill(self) -> None:

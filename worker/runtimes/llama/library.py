@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import threading
 from collections import deque
 from functools import cache
+from pathlib import Path
 
 import llama_cpp
 
@@ -49,7 +51,20 @@ _callback = llama_cpp.llama_log_callback(_log.write)
 @cache
 def _started() -> None:
     llama_cpp.llama_log_set(_callback, ctypes.c_void_p(0))
+    _choose_variant(Path(llama_cpp.__file__).parent / "lib")
     llama_cpp.llama_backend_init()
+
+
+def _choose_variant(folder: Path) -> None:
+    """Load the best of a portable build's variants for this CPU; other builds have none.
+
+    By the handle of libllama: opening libggml by its path may give a second copy, whose registry
+    nobody asks.
+    """
+    if any(folder.glob("libggml-cpu-*.so")):
+        load = llama_cpp.llama_cpp._lib.ggml_backend_load_all_from_path
+        load.argtypes, load.restype = [ctypes.c_char_p], None
+        load(os.fsencode(folder))
 
 
 def release() -> str:

@@ -45,8 +45,9 @@ def switchable() -> bool:
         return False
     spec = find_spec("llama_cpp")
     folders = spec.submodule_search_locations if spec else None
-    library = Path(next(iter(folders or ()), "")) / "lib" / "libggml-cpu.so"
+    # One, or of a portable build one for each kind of CPU, all compiled alike.
+    libraries = (Path(next(iter(folders or ()), "")) / "lib").glob("libggml-cpu*.so")
     try:
-        return b"\0libgomp.so.1\0" in library.read_bytes()
+        return any(b"\0libgomp.so.1\0" in library.read_bytes() for library in libraries)
     except OSError:
         return False
