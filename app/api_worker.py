@@ -1,4 +1,6 @@
-"""gunicorn's gevent worker, which ends in order: connections between two requests close at once.
+"""gunicorn's gevent worker, which waits for no client for ever, and ends in order.
+
+A request must come in a certain time. At the end, connections between two requests close at once.
 
 A client that keeps its connection open would send its next request to a process that is about to
 end, and have it cut. Closed in between, it opens another, to whoever listens by then.
@@ -13,6 +15,8 @@ from typing import Any
 from gunicorn.workers.ggevent import GeventWorker
 
 from app.drain import drain
+from app.patience import PatientSocket
+from app.settings import ApiSettings
 
 # A client that takes nothing for so long is gone, however alive its machine says it is. While a
 # write to it waits, nobody asks whether it left: its job ran to the end, in a slot of its own (seen
@@ -27,20 +31,25 @@ class ApiWorker(GeventWorker):
         super().__init__(*args, **kwargs)
         # Connections that wait for their next request.
         self._idle: set[Any] = set()
+        self._settings = ApiSettings()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """A connection came; the kernel ends it when its client stalls."""
         if client.family != socket.AF_UNIX:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MS)
+        limits = self._settings
+        patient = PatientSocket(client, limits.request_head_s, limits.request_body_s)
         try:
-            super().handle(listener, client, addr)
+            super().handle(listener, patient, addr)
         finally:
-            self._idle.discard(client)
+            self._idle.discard(patient)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """A request came on a connection; until it is answered, the connection is not idle."""
         self._idle.discard(sock)
+        sock.begin_body()
         super().handle_request(listener_name, req, sock, addr)
+        sock.begin_rest()
         if not self.alive:
             # Its headers may have promised to keep it, before the process was told to stop.
             raise StopIteration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 
@@ -20,6 +21,7 @@ from app.openai.errors import (
     error_body,
     status_of,
 )
+from app.patience import BodyTooSlow
 from tasks import errors as task_errors
 from tasks.errors import TaskError
 from tasks.terms import LONGEST_RETRY_AFTER_S
@@ -117,8 +119,9 @@ def _too_large(_error: RequestEntityTooLarge) -> Response:
 
 def _discard_body() -> None:
     stream, left = request.environ["wsgi.input"], DISCARD_BYTES
-    while left > 0 and (read := stream.read(min(left, 65536))):
-        left -= len(read)
+    with contextlib.suppress(BodyTooSlow):
+        while left > 0 and (read := stream.read(min(left, 65536))):
+            left -= len(read)
 
 
 def _http_error(error: HTTPException) -> Response:

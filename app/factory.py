@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, g
 
-from app import cors, errors
+from app import cors, errors, tracing
 from app.admin.place import Admin
 from app.keys.doors import Refusals, check_key
 from app.keys.who import Keys
@@ -82,6 +82,7 @@ def build(settings: ApiSettings | None, gateway: Gateway | None) -> Flask:
     app.extensions["place"] = Place(settings, gateway, counted)
     http_metrics.install(app, counted)
     app.before_request(_name_the_job)
+    tracing.install(app)
     cors.install(app, settings.cors_origins)
     app.before_request(check_key)
     app.after_request(_add_request_id)

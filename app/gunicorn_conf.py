@@ -31,6 +31,10 @@ worker_class = "app.api_worker.ApiWorker"
 # The default of 1,000 would be the number of streams.
 worker_connections = 10_000
 keepalive = 75
+# What one connection may make a process remember before a request is one.
+limit_request_line = 8_190
+limit_request_fields = 64
+limit_request_field_size = 8_190
 # Handlers that outlive this are killed; ``drain`` has ended them before.
 graceful_timeout = math.ceil(_settings.shutdown_s)
 timeout = 60

@@ -15,6 +15,7 @@ from app.openai.sizes import most_tokens
 from app.questions import Questions
 from app.repeats import Submission, asked_before, first_of
 from app.settings import ApiSettings
+from app.tracing import enqueueing
 from app.wishes import Order
 from tasks import jobs, questions
 from tasks.claims import AlreadyAsked
@@ -45,6 +46,10 @@ class Services:
         node can ever serve it, ``NotKept``, and ``RateLimited`` when the order's key may not ask
         for it now.
         """
+        with enqueueing(order) as traced:
+            return self._answered(traced)
+
+    def _answered(self, order: Order) -> Submission:
         self.limits.charge(order.key, order.job.id)
         sought = self._cache.look(order)
         if sought.kept is not None:

@@ -25,6 +25,15 @@ class ApiSettings(QueueSettings):
     body_limit_bytes: int = Field(
         16 * 1024 * 1024, gt=0, description="Largest request body; beyond it 413."
     )
+    request_head_s: float = Field(
+        10.0, gt=0, description="Longest time that a request's headers may take to come."
+    )
+    request_body_s: float = Field(
+        30.0,
+        gt=0,
+        description="Longest time that a request's body may take to come, beside a second for every"
+        " 10,000 bytes of it.",
+    )
     ping_s: float = Field(
         5.0, gt=0, description="Silence after which a stream sends a comment to stay alive."
     )

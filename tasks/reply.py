@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import redis
 
 from tasks import events
-from tasks.events import Event, Token, is_terminal
+from tasks.events import Event, Terminal, Token
 from tasks.ledger import Append, Appended, Claim, Entry, Ledger, State
 
 # An attempt's start and its first tokens: nobody should wait for those.
@@ -47,6 +47,10 @@ class Reply:
         self.cancelled = False
         self.over = threading.Event()
         self.fenced = False
+        # What its trace is told from, in seconds since the epoch.
+        self.began_at = time.time()
+        self.ended: Terminal | None = None
+        self.ended_at: float | None = None
 
     def say(self, *said: Event) -> None:
         """Add events; the last one of a job is ``Done`` or ``Failed``, and nothing follows it."""
@@ -55,8 +59,9 @@ class Reply:
                 if self._state is not None:
                     return
                 self._add(event)
-                if is_terminal(event):
+                if isinstance(event, Terminal):
                     self._state = _state_of(event)
+                    self.ended, self.ended_at = event, time.time()
 
     def outstanding(self) -> Entry | None:
         """What Redis does not have yet."""

@@ -61,6 +61,7 @@ def answering(
         process.publish(reply)
         reply.over.wait()
         process.leases.drop(reply)
+        process.attempts.over(reply)
         log.info("job over", job=claim.job_id, attempt=claim.attempt, fenced=reply.fenced)
 
 

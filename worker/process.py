@@ -41,6 +41,7 @@ from worker.metrics import WorkerMetrics
 from worker.runtimes.base import EmbedRuntime
 from worker.runtimes.load import device_of, load_chat, load_embed
 from worker.settings import WorkerSettings
+from worker.tracing import Attempts
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class ModelProcess:
         interval_s = settings.publish_interval_ms / 1000
         self.publisher = Publisher(self.ledger, interval_s=interval_s)
         self.metrics = WorkerMetrics(self)
+        self.attempts = Attempts(model.name)
         self._reporter = Reporter(client, settings, self.metrics.registry, model.queue)
         self._dispatcher = Dispatcher(client)
         self.resting = threading.Event()
@@ -215,6 +217,7 @@ class ModelProcess:
         """Free the model; the process ends."""
         self.drain()
         self.publisher.close()
+        self.attempts.close()
         self.identity.close()
         self.leases.close()
         self._reporter.close()

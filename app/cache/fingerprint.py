@@ -62,6 +62,7 @@ def _what_counts(job: Job) -> Job:
         metadata={},
         deadline_at=None,
         shown=_SHOWN,
+        traceparent="",
     )
     if isinstance(bare, ChatJob):
         # A response's events are a chat's; only what is written of them differs.

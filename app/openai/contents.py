@@ -34,7 +34,8 @@ class Part(msgspec.Struct):
 class Speaker:
     """Whose content it is, and who is to read it; ``where`` is the message's place.
 
-    ``text_part`` and ``image_part`` are the types of parts as the endpoint calls them.
+    ``text_part`` and ``image_part`` are the types of parts as the endpoint calls them, ``field``
+    is where they are.
     """
 
     role: str
@@ -42,6 +43,7 @@ class Speaker:
     model: Model
     text_part: str = "text"
     image_part: str = "image_url"
+    field: str = "content"
 
     @property
     def types(self) -> str:
@@ -94,7 +96,7 @@ def content_of(content: str | list[Part] | None, image_urls: Any, speaker: Speak
         found.say(content)
     elif content:
         for index, part in enumerate(content):
-            _add(part, f"{speaker.where}.content[{index}]", speaker, found)
+            _add(part, f"{speaker.where}.{speaker.field}[{index}]", speaker, found)
     elif not urls:
         raise _nothing(content, speaker)
     for index, url in enumerate(urls):
@@ -103,7 +105,7 @@ def content_of(content: str | list[Part] | None, image_urls: Any, speaker: Speak
 
 
 def _nothing(content: list[Part] | None, speaker: Speaker) -> BadRequest:
-    where = f"{speaker.where}.content"
+    where = f"{speaker.where}.{speaker.field}"
     return BadRequest(
         f"'{where}' must be a string, or an array with at least one part of type "
         f"{speaker.text_part}.",

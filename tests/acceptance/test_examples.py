@@ -40,12 +40,14 @@ class Example:
 
 def examples_of(page: Path) -> Iterator[Example]:
     """Every block of the page that is a program."""
-    heading, language, lines = "", None, []
+    heading = ""
+    language: str | None = None
+    lines: list[str] = []
     for line in page.read_text().splitlines():
         if language is None and (found := _HEADING.match(line)):
             heading = found[1]
         if fence := _FENCE.match(line):
-            if language in ("sh", "python", "js"):
+            if language is not None and language in ("sh", "python", "js"):
                 yield Example(page.name, heading, language, "\n".join(lines))
             language, lines = (fence[1] if language is None else None), []
         elif language is not None:

@@ -266,6 +266,7 @@ class Intake:
             if reply.over.is_set():
                 self._engine.drop(name)
                 self._process.leases.drop(reply)
+                self._process.attempts.over(reply)
                 del self._held[name]
                 self._dimensions.pop(name, None)
                 self._patient.discard(name)

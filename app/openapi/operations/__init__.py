@@ -1,0 +1,1 @@
+"""One module per family of URLs, as the routes have them; each lists its ``OPERATIONS``."""
