@@ -107,5 +107,14 @@ def test_an_example_runs_as_it_stands(stack: Stack, folder: Path, example: Examp
 def test_every_endpoint_that_clients_use_has_an_example() -> None:
     """What a client of OpenAI's asks for is shown on the page."""
     code = "\n".join(example.code for example in EXAMPLES)
-    paths = ("chat/completions", "completions", "embeddings", "files", "batches", "jobs", "models")
+    paths = (
+        "chat/completions",
+        "responses",
+        "completions",
+        "embeddings",
+        "files",
+        "batches",
+        "jobs",
+        "models",
+    )
     assert [path for path in paths if f"/v1/{path}" not in code] == []
