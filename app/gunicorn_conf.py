@@ -12,17 +12,22 @@ import signal
 import sys
 from typing import Any
 
+from pydantic import ValidationError
+
 from app.settings import ApiSettings
 from tasks.front_door import why_not_listen
 
-_settings = ApiSettings()
+# An exception would come with a page of traceback.
+try:
+    _settings = ApiSettings()
+except ValidationError as error:
+    sys.exit(f"The API cannot start. {error}")
 _fault = why_not_listen(
     _settings.api_host,
     auth=_settings.auth,
     has_key=bool(_settings.api_key or _settings.admin_key),
 )
 if _fault:
-    # An exception would come with a page of traceback.
     sys.exit(f"The API cannot start. {_fault}")
 
 bind = f"{_settings.api_host}:{_settings.api_port}"

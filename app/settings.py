@@ -9,7 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from app.origins import origins_of
 from app.webhooks.signing import key_of
-from tasks.front_door import Auth, why_not_key
+from tasks.front_door import Auth, why_not_both, why_not_key
 from tasks.settings import QueueSettings
 
 
@@ -175,11 +175,10 @@ class ApiSettings(QueueSettings):
 
     @model_validator(mode="after")
     def _keys_differ(self) -> Self:
-        if self.api_key is not None and self.api_key == self.admin_key:
-            raise ValueError(
-                "MILLRACE_API_KEY and MILLRACE_ADMIN_KEY are the same: whoever may ask would be"
-                " an administrator"
-            )
+        if self.api_key is not None and self.admin_key is not None:
+            both = (self.api_key.get_secret_value(), self.admin_key.get_secret_value())
+            if fault := why_not_both(*both):
+                raise ValueError(fault)
         return self
 
     @field_validator("webhook_secret")

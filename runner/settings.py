@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, ValidationError
 
 from console.address import api_url
 from runner.errors import CannotStart
-from tasks.front_door import Auth, why_not_key, why_not_listen
+from tasks.front_door import Auth, why_not_both, why_not_key, why_not_listen
 from tasks.settings import QueueSettings
 
 PREFIX = "MILLRACE_"
@@ -66,6 +66,8 @@ def check_front_door(settings: RunnerSettings) -> None:
     given = {name: key.get_secret_value() for name, key in fixed.items() if key is not None}
     faults = [why_not_key(f"{PREFIX}{name}", key) for name, key in given.items()]
     faults.append(why_not_listen(settings.api_host, auth=settings.auth, has_key=bool(given)))
+    if len(given) == len(fixed):
+        faults.append(why_not_both(*given.values()))
     if found := [fault for fault in faults if fault]:
         raise CannotStart("\n".join(found))
 

@@ -24,8 +24,11 @@ from scripts.compose_stack import BACK_WITHIN_S, EMBED, PROJECT, Failed, Stack, 
 # In the order of what hurts least. Each is killed in the middle of a stream.
 SERVICES = ("redis-cache", "keeper", "node", "api", "redis-queue")
 ASKED = "Write the numbers from one to three hundred as words, one per line. Begin after: {}."
+QUESTION = "Answer in one short sentence: what is the capital of France?"
+LEAST_EVENTS = 100
 # The part is the only child of the container's init, which ends with it.
 KILL_PART = "kill -9 $(cat /proc/1/task/1/children)"
+LOADED = "cat /proc/[0-9]*/maps | grep -o 'libggml-cpu-[a-z0-9]*' | sort -u"
 
 
 def start(stack: Stack) -> None:
@@ -46,7 +49,7 @@ def start(stack: Stack) -> None:
 
 
 def show_containers(stack: Stack) -> None:
-    """That none runs as root or can be written to, and that nothing but the API is published."""
+    """That none runs as root or can be written to, and none is reached from other machines."""
     for name in stack.compose("ps", "--format", "{{.Name}}").split():
         found = json.loads(docker("inspect", name))[0]
         host, user = found["HostConfig"], found["Config"]["User"]
@@ -58,14 +61,16 @@ def show_containers(stack: Stack) -> None:
         )
         if user.split(":")[0] in ("", "0", "root") or not host["ReadonlyRootfs"]:
             raise Failed(f"{name} has more rights than it needs")
-        if published and not name.endswith("api-1"):
+        if "-redis-" in name and published:
             raise Failed(f"{name} can be reached from outside")
+        if any(not each.startswith("127.0.0.1:") for each in published):
+            raise Failed(f"{name} can be reached from other machines")
 
 
 def answer(stack: Stack) -> None:
     """A streamed chat and an embedding."""
     began = time.monotonic()
-    stream = Stream(stack, "What is the capital of France?", 24)
+    stream = Stream(stack, QUESTION, 24)
     stream.read(1)
     first_s = time.monotonic() - began
     stream.read()
@@ -76,6 +81,32 @@ def answer(stack: Stack) -> None:
     stack.say(f"3 embeddings of {len(rows[0])} numbers; likeness {near:.2f} and {far:.2f}")
     if near <= far:
         raise Failed("the embeddings are wrong")
+    loaded = stack.compose("exec", "-T", "node", "sh", "-c", LOADED)
+    stack.say(f"on this CPU the node computes with {loaded}")
+
+
+def watch(stack: Stack) -> None:
+    """Prometheus scrapes with its key and knows the rules; Flower sees the workers."""
+    stack.compose("--profile", "monitoring", "up", "-d", "--no-build", "prometheus", "flower")
+
+    def scraped() -> None:
+        targets = stack.seen(1, "/api/v1/targets")["data"]["activeTargets"]
+        if [target["health"] for target in targets] != ["up"]:
+            raise Failed(f"Prometheus cannot scrape: {targets}")
+
+    def watched() -> None:
+        if len(stack.seen(2, "/api/workers?refresh=1", stack.key)) != 3:
+            raise Failed("Flower does not see three workers")
+
+    wait(stack, "Prometheus", scraped)
+    groups = stack.seen(1, "/api/v1/rules")["data"]["groups"]
+    tokens = stack.seen(1, "/api/v1/query?query=millrace_generation_tokens_total")["data"]
+    stack.say(
+        f"Prometheus scrapes the API; {sum(len(group['rules']) for group in groups)} rules;"
+        f" generated tokens: {[row['value'][1] for row in tokens['result']]}"
+    )
+    wait(stack, "Flower", watched)
+    stack.say(f"Flower sees {', '.join(stack.seen(2, '/api/workers', stack.key))}")
 
 
 def kill(stack: Stack, service: str) -> None:
@@ -86,6 +117,8 @@ def kill(stack: Stack, service: str) -> None:
     # docker counts a kill as somebody's wish, and does not start the container again by itself.
     stack.compose("up", "-d", "--no-build")
     stream.read()
+    if stream.last < LEAST_EVENTS:
+        raise Failed(f"the answer was over before {service} was: {stream.text!r}")
     wait(stack, service, lambda: kept_is(stack, stream))
     began = time.monotonic()
     wait(stack, service, lambda: stack.told("POST", "/v1/chat/completions", chat(service, 8)))
@@ -141,12 +174,18 @@ def main() -> int:
     """0 when all of it was shown."""
     parser = argparse.ArgumentParser(description="Prove docker-compose.yml by running it.")
     parser.add_argument("--port", type=int, default=8000, help="of the API on 127.0.0.1")
-    stack = Stack(parser.parse_args().port)
+    parser.add_argument(
+        "--monitoring", action="store_true", help="Prometheus and Flower too, on the next ports"
+    )
+    asked = parser.parse_args()
+    stack = Stack(asked.port)
     status = 1
     try:
         start(stack)
-        show_containers(stack)
         answer(stack)
+        if asked.monitoring:
+            watch(stack)
+        show_containers(stack)
         for service in SERVICES:
             kill(stack, service)
         for service in ("node", "api"):
@@ -156,7 +195,7 @@ def main() -> int:
         stack.say(f"FAILED: {failure}")
         stack.say(stack.compose("logs", "--no-color", "--tail", "15"))
     finally:
-        stack.compose("down", "-v", "--timeout", "30")
+        stack.compose("--profile", "monitoring", "down", "-v", "--timeout", "30")
         left = docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={PROJECT}")
         stack.say(f"taken down; containers left: {left or 'none'}")
     stack.say("PASSED" if status == 0 else "FAILED")

@@ -5,6 +5,7 @@ Part of ``compose_check.py``.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -19,7 +20,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "millrace-check"
 CHAT, EMBED = "smollm2-135m", "minilm-l6"
 BACK_WITHIN_S = 90
-SYSTEM = "You are a helpful assistant who answers in one short sentence."
 
 
 class Failed(Exception):
@@ -36,6 +36,8 @@ class Stack:
         self.environment = os.environ | {
             "MILLRACE_ADMIN_KEY": self.key,
             "MILL_PUBLISH": f"127.0.0.1:{port}",
+            "MILL_PUBLISH_PROMETHEUS": f"127.0.0.1:{port + 1}",
+            "MILL_PUBLISH_FLOWER": f"127.0.0.1:{port + 2}",
         }
 
     def say(self, text: str) -> None:
@@ -53,6 +55,17 @@ class Stack:
         text = None if body is None else json.dumps(body)
         connection.request(method, path, text, headers | {"Content-Type": "application/json"})
         return connection.getresponse()
+
+    def seen(self, offset: int, path: str, key: str = "") -> Any:
+        """What a monitor answers, ``offset`` ports above the API; its user is called admin."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port + offset, timeout=10)
+        login = base64.b64encode(f"admin:{key}".encode()).decode()
+        connection.request("GET", path, headers={"Authorization": f"Basic {login}"} if key else {})
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise Failed(f"{path}: {answer.status}")
+        return json.loads(text)
 
     def told(self, method: str, path: str, body: Any = None) -> Any:
         """The answer as JSON; anything but 200 is a failure."""

@@ -47,6 +47,16 @@ def why_not_key(variable: str, key: str) -> str | None:
     )
 
 
+def why_not_both(api_key: str, admin_key: str) -> str | None:
+    """Why the environment may not set both of these keys."""
+    if api_key != admin_key:
+        return None
+    return (
+        "MILLRACE_API_KEY and MILLRACE_ADMIN_KEY are the same: whoever may ask would be an"
+        " administrator. Give them different keys"
+    )
+
+
 def _leads_to_loopback(name: str) -> bool:
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)

@@ -9,6 +9,9 @@
 
 What is counted adds up: counters, and the buckets of histograms. Gauges are those of the living
 alone. A process that is killed takes with it what it counted since its last put.
+
+Counts are added up as whole millionths. As floats, sums in another order differ in the last digit:
+a total that falls by 1e-18 is to Prometheus a counter that began anew, and all of it counts again.
 """
 
 from __future__ import annotations
@@ -96,6 +99,8 @@ class Put:
 Totals = Mapping[str, Mapping[Labels, float]]
 """Every sample of the place: by its name, then by its labels."""
 
+MILLION = 1_000_000
+
 _past_key = msgspec.json.Encoder()
 _snapshots = msgspec.msgpack.Decoder(Snapshot)
 # What a family means lies beside its samples under this mark, which no JSON begins with.
@@ -127,8 +132,8 @@ class Measures:
                 continue
             arguments += [_MEANING + family.name.encode(), _meaning(family)]
             for sample in family.samples:
-                if sample.value:
-                    arguments += [_field(family, sample), repr(sample.value)]
+                if millionths := round(sample.value * MILLION):
+                    arguments += [_field(family, sample), str(millionths)]
         return bool(self._fold([self._keys.measures, self._keys.measures_past], arguments))
 
     def fold_gone(self) -> list[str]:
@@ -174,16 +179,17 @@ class Measures:
 def added_up(families: Iterable[Family]) -> list[Family]:
     """Families of one name as one, their samples of the same labels added up; by name."""
     known: dict[str, Family] = {}
-    sums: dict[str, dict[tuple[str, Labels], float]] = {}
+    sums: dict[str, dict[tuple[str, Labels], int]] = {}
     for family in families:
         known.setdefault(family.name, family)
         samples = sums.setdefault(family.name, {})
         for sample in family.samples:
             key = (sample.name, sample.labels)
-            samples[key] = samples.get(key, 0.0) + sample.value
+            samples[key] = samples.get(key, 0) + round(sample.value * MILLION)
     return [
         msgspec.structs.replace(
-            known[name], samples=tuple(Sample(*key, value) for key, value in samples.items())
+            known[name],
+            samples=tuple(Sample(*key, value / MILLION) for key, value in samples.items()),
         )
         for name, samples in sorted(sums.items())
     ]
@@ -227,7 +233,7 @@ def _past_of(rows: Mapping[bytes, bytes]) -> list[Family]:
     for field, value in rows.items():
         if not field.startswith(_MEANING):
             family, name, labels = msgspec.json.decode(field, type=tuple[str, str, Labels])
-            samples.setdefault(family, []).append(Sample(name, labels, float(value)))
+            samples.setdefault(family, []).append(Sample(name, labels, int(value) / MILLION))
     found = []
     for name, listed in samples.items():
         meaning = rows.get(_MEANING + name.encode())

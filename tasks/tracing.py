@@ -7,14 +7,20 @@ needed. No span bears anything that a client wrote: models, ids, counts and time
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import logging
 import os
+import threading
 from collections.abc import Mapping
 from typing import Any, Literal
 
 log = logging.getLogger(__name__)
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+# Less than any part of a stack may take to end.
+LAST_WORDS_S = 0.5
 
 Attributes = Mapping[str, str | int | float | bool]
 Kind = Literal["INTERNAL", "SERVER", "PRODUCER", "CONSUMER"]
@@ -51,9 +57,11 @@ class Span:
 class Tracer:
     """Where spans come from; one per process."""
 
-    def __init__(self, tracer: Any, provider: Any) -> None:
+    def __init__(self, tracer: Any, provider: Any, exporter: Any) -> None:
         self._tracer = tracer
         self._provider = provider
+        self._exporter = exporter
+        self._closed = False
 
     def start(
         self,
@@ -84,8 +92,17 @@ class Tracer:
         )
 
     def close(self) -> None:
-        """Send what is left."""
-        self._provider.shutdown()
+        """Send what is left, within a moment."""
+        if self._closed:
+            return
+        self._closed = True
+        # To a collector that is away it would be tried again and again, and nobody stops for that:
+        # workers were killed for it (seen when a collector ended first).
+        sending = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
+        with contextlib.suppress(RuntimeError):  # too late for threads, from Python 3.12 on
+            sending.start()
+            sending.join(LAST_WORDS_S)
+        self._exporter.shutdown()
 
 
 def tracer_of(service: str) -> Tracer | None:
@@ -101,9 +118,12 @@ def tracer_of(service: str) -> Tracer | None:
         log.warning("no traces: install the extra 'tracing' (pip install 'millrace[tracing]')")
         return None
     named = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: service}
-    provider = TracerProvider(resource=Resource.create(named))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return Tracer(provider.get_tracer("millrace"), provider)
+    exporter = OTLPSpanExporter()
+    provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    tracer = Tracer(provider.get_tracer("millrace"), provider, exporter)
+    atexit.register(tracer.close)
+    return tracer
 
 
 def _disabled() -> bool:

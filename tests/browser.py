@@ -55,14 +55,20 @@ class Tab:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", lambda said: self._heard(said.type, said.text))
         self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("response", lambda answer: self._came(answer.url, answer.status))
         if key:
             self.page.add_init_script(f"sessionStorage.setItem('millrace.key', '{key}')")
         self.page.goto(url)
 
     def _heard(self, kind: str, text: str) -> None:
-        # That the network failed is what some tests are about; the browser says so by itself.
-        if kind == "error" and "ERR_" not in text and "WebSocket connection" not in text:
+        # Failed and refused requests are what some tests are about; the browser says so by itself.
+        ordinary = ("ERR_", "WebSocket connection", "responded with a status of")
+        if kind == "error" and not any(each in text for each in ordinary):
             self.errors.append(text)
+
+    def _came(self, url: str, status: int) -> None:
+        if "/page/" in url and status >= 400:
+            self.errors.append(f"{status}: {url}")
 
     def live(self) -> Tab:
         """Wait until the page shows what there is now."""

@@ -163,7 +163,8 @@ class Leases:
         for reply in replies:
             status = statuses[reply.claim.job_id]
             if status == 0:
-                self.lost += 1
+                # Not one that has just ended by what this worker said.
+                self.lost += reply.ended is None
                 reply.lose()
             elif status == 2:
                 reply.cancel()

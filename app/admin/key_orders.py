@@ -27,7 +27,9 @@ Limit = Annotated[int, Meta(ge=1, le=MOST_LIMIT)]
 ModelName = Annotated[str, Meta(max_length=256)]
 
 
-class _Body(msgspec.Struct, frozen=True, kw_only=True):
+class KeyBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of ``POST /admin/keys``."""
+
     owner: Annotated[str, Meta(max_length=64)]
     name: Annotated[str, Meta(max_length=MOST_NAME)] | None = None
     models: Annotated[tuple[ModelName, ...], Meta(max_length=MOST_MODELS)] | None = None
@@ -52,7 +54,7 @@ def parse_key(body: bytes, catalog: Catalog) -> KeyOrder:
     As in every order of an administrator, a field that is not known is refused: a mistyped limit
     would be none.
     """
-    asked = bodies.decode(body, _Body)
+    asked = bodies.decode(body, KeyBody)
     _refuse_unknown(msgspec.json.decode(body))
     draft = ApiKey(
         id="",
@@ -121,10 +123,11 @@ def _priority(name: str | None) -> Priority:
 
 
 def _refuse_unknown(given: dict[str, Any]) -> None:
+    known = KeyBody.__struct_fields__
     for name in given:
-        if name not in _Body.__struct_fields__:
+        if name not in known:
             raise BadRequest(
-                f"{name[:64]!r} is no field here: there are {', '.join(_Body.__struct_fields__)}.",
+                f"{name[:64]!r} is no field here: there are {', '.join(known)}.",
                 param=name[:64],
                 code="unknown_parameter",
             )

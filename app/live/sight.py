@@ -49,20 +49,29 @@ class Look:
         self._survey = Survey(gateway)
         self._totals = totals
         self._pace = Pace()
+        self._troubled = False
 
     def __call__(self) -> Sight | None:
         """What there is to see now."""
         try:
-            return self._sight()
+            found = self._sight()
+            self._troubled = False
+            return found
         except redis.RedisError as error:
-            log.warning("the live view cannot read", error=type(error).__name__)
-        except Exception as error:
-            log.exception("the live view cannot read", exc_info=error)
+            self._note(type(error).__name__)
+        except Exception as error:  # watchers must learn that nothing comes
+            self._note(repr(error))
         return None
+
+    def _note(self, error: str) -> None:
+        # Once a trouble, not once a second.
+        if not self._troubled:
+            self._troubled = True
+            log.error("the live view cannot read", error=error)
 
     def _sight(self) -> Sight:
         gateway = self._gateway
-        per_s = self._pace.feed(time.monotonic(), self._totals())
+        per_s = self._per_s()
         alive, known = gateway.fleet.nodes(), gateway.fleet.all_nodes()
         return Sight(
             models=tuple(
@@ -78,3 +87,12 @@ class Look:
             assignments=gateway.fleet.all_assignments(),
             keeper=gateway.roster.keeper() is not None,
         )
+
+    def _per_s(self) -> dict[str, float]:
+        """Rates by model; none where the counters cannot be read, as after another release's."""
+        try:
+            return self._pace.feed(time.monotonic(), self._totals())
+        except (ValueError, TypeError) as error:
+            if not self._troubled:
+                log.warning("the live view cannot count", error=repr(error))
+            return {}

@@ -80,6 +80,8 @@ class ApiMetrics:
 
     def watch(self, model: str, began_s: float | None = None) -> Watch:
         """Follow an answer of ``model`` that was asked for at ``began_s`` (``time.monotonic``)."""
+        # It begins at 0: out of nothing, Prometheus sees no rise.
+        self.resumes.labels(model)
         return Watch(self, model, time.monotonic() if began_s is None else began_s)
 
     def rewatch(self, model: str, *, resumed: bool) -> Watch:

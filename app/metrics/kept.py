@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter
 # What becomes of a job whose worker died, as ``tasks.upkeep`` says it, and what that is called.
 STRIKE = "queued"
 DEAD_LETTER = "failed"
+OUTCOMES = ("delivered", "failed", "refused")
 
 
 class KeeperMetrics:
@@ -53,6 +54,9 @@ class KeeperMetrics:
             ["outcome"],
             registry=self.registry,
         )
+
+        for outcome in OUTCOMES:
+            self.webhooks.labels(outcome)
 
     def known(self, queue: str) -> None:
         """There is a queue: its series begin at 0, for Prometheus sees no rise out of nothing."""

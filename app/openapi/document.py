@@ -7,6 +7,7 @@ from functools import cache
 import msgspec
 
 from app.openai.props import own_version
+from app.openapi.headers import HEADERS
 from app.openapi.operations import (
     admin,
     answers,
@@ -22,7 +23,7 @@ from app.openapi.operations import (
     sockets,
 )
 from app.openapi.pieces import Json, Key, Operation
-from app.openapi.replies import ERRORS, HEADERS, error_of
+from app.openapi.replies import ERRORS, error_of
 from app.openapi.shapes import schemas
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -61,7 +62,7 @@ _SECURITY: dict[Key, list[Json]] = {
 _KEY_ERRORS: dict[Key, tuple[int, ...]] = {
     "none": (),
     # While Redis is away a key that is not known here cannot be looked up.
-    "api": (401, 503),
+    "api": (401, 403, 503),
     "admin": (401, 403),
 }
 
@@ -114,7 +115,9 @@ def _paths() -> Json:
 
 
 def _described(operation: Operation) -> Json:
-    errors = sorted({*operation.errors, *_KEY_ERRORS[operation.key]})
+    errors = {*operation.errors, *_KEY_ERRORS[operation.key]}
+    if operation.body is not None:
+        errors.add(408)
     answers = {**operation.answers, **{status: error_of(status) for status in errors}}
     found: Json = {
         "operationId": operation.id,

@@ -5,6 +5,7 @@ Nothing comes from another host, and nothing inline is run: the policy forbids b
 
 from __future__ import annotations
 
+import gzip
 from functools import cache
 from importlib.resources import files
 
@@ -79,3 +80,9 @@ def asset(name: str) -> bytes:
     if name in _OWN:
         return _OWN[name]
     return (files(PACKAGE) / "dist" / name).read_bytes()
+
+
+@cache
+def packed(name: str) -> bytes:
+    """The same in gzip, which is a quarter of it."""
+    return gzip.compress(asset(name), compresslevel=6, mtime=0)

@@ -1,39 +1,14 @@
-"""What every answer has beside its own body: headers, and the errors that many have in common."""
+"""The errors, which many operations have in common: one answer for each status."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from app.openai.errors import INVALID_REQUEST, RATE_LIMIT, SERVER, UNAVAILABLE
-from app.openapi.pieces import COUNT, JSON, STRING, Json, answer, content, header, one_of, ref
+from app.openapi.headers import RATE_LIMITS
+from app.openapi.pieces import JSON, Json, answer, content, ref
 
 AUTHENTICATION = "authentication_error"
-
-HEADERS: dict[str, Json] = {
-    "x-request-id": header(
-        "32 hexadecimal digits that sort by age; of a request that made a job, the job's id.",
-        {"type": "string", "pattern": "^[0-9a-f]{32}$"},
-        required=True,
-    ),
-    "x-cache": header(
-        "What became of the request in the cache of answers.",
-        one_of("hit", "miss", "coalesced", "bypass"),
-    ),
-    "x-cache-inputs": header("Of how many inputs the vectors were there: `2/4`.", STRING),
-    "Age": header("Of a hit: how many seconds ago it was computed.", COUNT),
-    "Idempotent-Replayed": header(
-        "The answer is that of the first request under this `Idempotency-Key`.", one_of("true")
-    ),
-    "Location": header("Where to look for what becomes of it.", STRING, required=True),
-    "Preference-Applied": header("`Prefer` was heeded.", one_of("respond-async")),
-    "Retry-After": header("Seconds after which to send the request again.", COUNT, required=True),
-    "retry-after-ms": header("The same, in milliseconds.", COUNT),
-    "x-should-retry": header("`false` keeps official clients from trying again.", one_of("false")),
-    "WWW-Authenticate": header("How to say who you are.", STRING, required=True),
-    "Content-Disposition": header("The file's name.", STRING),
-    "Content-Range": header("Which bytes these are, and of how many.", STRING),
-    "ETag": header("The file's id: its bytes never change.", STRING),
-}
 
 
 def _said(message: str, kind: str, param: str | None, code: str | None) -> Json:
@@ -52,7 +27,7 @@ _CODES_400 = (
     "`invalid_json`, `invalid_type`, `invalid_value`, `missing_required_parameter`,"
     " `unsupported_value`, `unknown_parameter`, `context_length_exceeded`, `invalid_file_purpose`,"
     " `invalid_image_url`, `image_fetch_failed`, `image_too_large`, `unsupported_image`,"
-    " `image_parse_error` or `too_many_images`"
+    " `image_parse_error`, `too_many_images`, `tokens_per_minute_exceeded` or `wrong_protocol`"
 )
 
 ERRORS: Mapping[int, tuple[str, Json]] = {
@@ -84,8 +59,8 @@ ERRORS: Mapping[int, tuple[str, Json]] = {
     403: (
         "Forbidden",
         _error(
-            "No admin key is configured.",
-            "`admin_disabled`",
+            "No admin key is configured; or a page of another site asks where no key is needed.",
+            "`admin_disabled` or `origin_not_allowed`",
             ("x-should-retry",),
             _said(
                 "There is no admin key here: set MILLRACE_ADMIN_KEY (at least 16 characters)"
@@ -100,8 +75,8 @@ ERRORS: Mapping[int, tuple[str, Json]] = {
         "NotFound",
         _error(
             "There is no such thing, or not for this key.",
-            "`model_not_found`, `job_not_found`, `file_not_found`, `batch_not_found` or"
-            " `unknown_url`",
+            "`model_not_found`, `job_not_found`, `response_not_found`, `file_not_found`,"
+            " `batch_not_found`, `key_not_found` or `unknown_url`",
             (),
             _said(
                 "The model 'nobody' does not exist. GET /v1/models lists those that do.",
@@ -111,11 +86,26 @@ ERRORS: Mapping[int, tuple[str, Json]] = {
             ),
         ),
     ),
+    408: (
+        "TooSlow",
+        _error(
+            "The body did not come in time; the connection is closed.",
+            "`request_timeout`",
+            (),
+            _said(
+                "The request body did not come in time: send it at 10000 bytes a second at least.",
+                INVALID_REQUEST,
+                None,
+                "request_timeout",
+            ),
+        ),
+    ),
     409: (
         "Conflict",
         _error(
             "What is asked goes against how things stand.",
-            "`job_cancelled`, `idempotency_conflict`, `batch_ended`, and of the admin API others",
+            "`job_cancelled`, `idempotency_conflict` or `batch_ended`; of the admin API"
+            " `defined_by_file`, `model_in_use`, `name_taken` or `not_kept_by_a_node`",
             ("x-should-retry",),
             _said(
                 "The batch has ended: it is completed.",
@@ -169,7 +159,7 @@ ERRORS: Mapping[int, tuple[str, Json]] = {
         _error(
             "Nothing was accepted; the headers say when to come again.",
             "`queue_full` or `rate_limit_exceeded`",
-            ("Retry-After", "retry-after-ms"),
+            ("Retry-After", "retry-after-ms", *RATE_LIMITS),
             _said(
                 "The model 'narrow' has 3 jobs waiting, as many as may. Send the request again"
                 " later.",

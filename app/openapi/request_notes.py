@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from app.openai.batches import ENDPOINTS
 from app.openai.tokens import MAX_TEXT_BYTES
-from app.openapi.pieces import Json, ref
+from app.openapi.pieces import Json
 
 Notes = dict[str, dict[str, str | Json]]
 
 _ROLES = ["system", "developer", "user", "assistant", "tool"]
-_NAME = "^[A-Za-z0-9_-]{1,64}$"
+NAME = "^[A-Za-z0-9_-]{1,64}$"
 _WEBHOOK = "Called when the job has ended; refused where the server has no key to sign with."
 
 _JOB: dict[str, str | Json] = {
@@ -21,7 +21,7 @@ _JOB: dict[str, str | Json] = {
     "webhook_url": _WEBHOOK,
 }
 
-_ANSWER: dict[str, str | Json] = {
+ANSWER: dict[str, str | Json] = {
     **_JOB,
     "temperature": "1 unless given; 0 takes the likeliest token.",
     "top_p": "1 unless given.",
@@ -52,7 +52,7 @@ _ANSWER: dict[str, str | Json] = {
 
 REQUESTS: Notes = {
     "ChatRequest": {
-        **_ANSWER,
+        **ANSWER,
         "messages": "The conversation so far.",
         "max_tokens": "The older name of `max_completion_tokens`, which wins.",
         "max_completion_tokens": "Most tokens of each choice; left out, what the context holds.",
@@ -69,7 +69,7 @@ REQUESTS: Notes = {
         },
     },
     "CompletionRequest": {
-        **_ANSWER,
+        **ANSWER,
         "prompt": "A text, texts, token ids (one prompt), or lists of them: all of one type.",
         "max_tokens": "Most tokens of each choice, 16 unless given; 0 needs `echo`.",
         "best_of": "The same as `n`.",
@@ -130,7 +130,7 @@ REQUESTS: Notes = {
         "function": "What was called.",
     },
     "CalledFunction": {
-        "name": {"description": "The function's name.", "pattern": _NAME},
+        "name": {"description": "The function's name.", "pattern": NAME},
         "arguments": "Text, JSON or not.",
     },
     "Tool": {
@@ -138,7 +138,7 @@ REQUESTS: Notes = {
         "function": "The function that may be called.",
     },
     "FunctionDefinition": {
-        "name": {"description": "Given once in a request.", "pattern": _NAME},
+        "name": {"description": "Given once in a request.", "pattern": NAME},
         "description": "What it is good for.",
         "parameters": "JSON Schema of type `object`; left out, the arguments are any object.",
         "strict": "Arguments always keep to their schema, whatever this says.",
@@ -157,7 +157,7 @@ REQUESTS: Notes = {
         "schema": "llama-server's place for it, beside `json_object`.",
     },
     "NamedSchema": {
-        "name": {"description": "Of the schema.", "pattern": _NAME},
+        "name": {"description": "Of the schema.", "pattern": NAME},
         "schema": "JSON Schema, of at most 64 KiB without its white space.",
         "description": "Accepted, not used.",
         "strict": "Every schema is kept strictly, whatever this says.",
@@ -217,73 +217,5 @@ REQUESTS: Notes = {
             "enum": ["interactive", "background", "batch"],
         },
         "expires_after_s": "Left out, never.",
-    },
-    "ResponseRequest": {
-        **{name: note for name, note in _ANSWER.items() if name != "n"},
-        "n": {"description": "A response has one answer.", "const": 1},
-        "input": "A text, or items: messages, calls and their outputs.",
-        "instructions": "A system message before the input.",
-        "max_output_tokens": "Left out, what the context holds.",
-        "top_logprobs": "Log probabilities with so many of the likeliest tokens.",
-        "include": "`message.output_text.logprobs` is heeded; of the others there is nothing here.",
-        "text": "How the text is to be.",
-        "tools": "Functions that the model may call.",
-        "tool_choice": "`none`, `auto` (the default), `required`, or one function by its name.",
-        "parallel_tool_calls": "False: one call at most.",
-        "store": "Accepted; what is asked in the background can be fetched, and nothing else.",
-        "truncation": {"description": "Nothing is dropped.", "enum": ["disabled"]},
-        "previous_response_id": {"description": "Not served: stateless.", "type": "null"},
-        "conversation": {"description": "Not served: stateless.", "type": "null"},
-        "prompt": {"description": "Not served: no prompts are stored.", "type": "null"},
-        "context_management": {"description": "Not served.", "maxItems": 0},
-        "moderation": {"description": "Not served.", "type": "null"},
-    },
-    "ResponseInputItem": {
-        "type": {
-            "description": "May be left out of a message. `reasoning` is skipped.",
-            "enum": ["message", "function_call", "function_call_output", "reasoning"],
-        },
-        "role": {
-            "description": "Of a message.",
-            "enum": ["system", "developer", "user", "assistant"],
-        },
-        "content": "Of a message.",
-        "call_id": "Of a call, and of its output.",
-        "name": "Of a call: the function's.",
-        "arguments": {"description": "Of a call: JSON text.", "type": ["string", "null"]},
-        "output": {
-            "description": "Of a call's output.",
-            "anyOf": [
-                {"type": "string"},
-                {"type": "array", "items": ref("ResponseInputPart")},
-                {"type": "null"},
-            ],
-        },
-    },
-    "ResponseInputPart": {
-        "type": {
-            "description": "`output_text` and `refusal` are an assistant's.",
-            "enum": ["input_text", "output_text", "refusal", "input_image"],
-        },
-        "image_url": "A data URL, or https where it is allowed.",
-        "file_id": {"description": "Not read.", "type": "null"},
-    },
-    "ResponseTextRequest": {
-        "type": {
-            "description": "`json_schema` needs `name` and `schema`.",
-            "enum": ["text", "json_object", "json_schema"],
-        },
-        "name": {"description": "Of the schema.", "pattern": _NAME},
-        "strict": "Every schema is kept strictly, whatever this says.",
-    },
-    "ResponseTextConfig": {"verbosity": "Accepted, not used."},
-    "ResponseToolRequest": {
-        "type": {"description": "Others are not served.", "enum": ["function"]},
-        "name": {"description": "Given once in a request.", "pattern": _NAME},
-        "strict": "Arguments always keep to their schema, whatever this says.",
-    },
-    "ResponseToolChoice": {
-        "type": {"description": "Others are not served.", "enum": ["function"]},
-        "name": "One of the `tools`.",
     },
 }

@@ -26,6 +26,7 @@ from app.openapi.admin_views import ADMIN_VIEWS
 from app.openapi.key_views import KEY_VIEWS
 from app.openapi.pieces import Json, just, one_of, ref
 from app.openapi.request_notes import REQUESTS, Notes
+from app.openapi.response_notes import RESPONSE_REQUESTS
 from app.openapi.response_views import RESPONSE_VIEWS
 from app.openapi.structs import refined, schemas_of
 from app.openapi.views import VIEWS
@@ -41,7 +42,7 @@ REQUEST_STRUCTS: dict[type[msgspec.Struct], str] = {
     batches.BatchRequestBody: "BatchRequest",
     orders.LoadOrder: "LoadRequest",
     orders.UnloadOrder: "UnloadRequest",
-    key_orders._Body: "ApiKeyRequest",
+    key_orders.KeyBody: "ApiKeyRequest",
 }
 
 ANSWER_STRUCTS: dict[type[msgspec.Struct], str] = {
@@ -202,7 +203,7 @@ def schemas() -> Json:
 
 def asked_schemas() -> Json:
     """Those of requests."""
-    asked = refined(schemas_of(REQUEST_STRUCTS, INNER), REQUESTS | _DEFINED)
+    asked = refined(schemas_of(REQUEST_STRUCTS, INNER), REQUESTS | RESPONSE_REQUESTS | _DEFINED)
     for name in ADMINS:
         # An unknown field of an admin's order is refused.
         asked[name]["additionalProperties"] = False

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from app.openapi.document import document_json
-from app.openapi.page import ASSETS, HEADERS, PAGE, asset
+from app.openapi.page import ASSETS, HEADERS, PAGE, asset, packed
 
 routes = Blueprint("openapi", __name__)
 
@@ -32,7 +32,12 @@ def docs_asset(name: str) -> Response:
     """A style or a script of that page."""
     if name not in ASSETS:
         raise NotFound
-    response = Response(asset(name), mimetype=ASSETS[name], headers=HEADERS)
+    if request.accept_encodings.quality("gzip"):
+        response = Response(packed(name), mimetype=ASSETS[name], headers=HEADERS)
+        response.headers["Content-Encoding"] = "gzip"
+    else:
+        response = Response(asset(name), mimetype=ASSETS[name], headers=HEADERS)
+    response.headers["Vary"] = "Accept-Encoding"
     response.cache_control.public = True
     response.cache_control.max_age = _ASSET_AGE_S
     return _unless_known(response)

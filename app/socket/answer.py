@@ -14,6 +14,7 @@ from app.answering import order_for
 from app.following import ClientLeft, events_of
 from app.images.configured import images_of
 from app.job_reading import check_log
+from app.limits.headers import told
 from app.metrics.requests import began_s, metrics
 from app.metrics.watch import Watch
 from app.openai.chat import parse_chat
@@ -139,7 +140,7 @@ class Answer:
         self._connection.send(self._frames.done())
 
     def _name_job(self, job_id: str | None, submission: Submission) -> None:
-        headers = submission.sought.headers()
+        headers = submission.sought.headers() | _limits()
         if submission.repeated:
             headers[REPEATED] = "true"
         self._connection.send(self._frames.job(job_id, headers))
@@ -198,3 +199,11 @@ class Answer:
         return self._frames.error(
             response.get_data(), response.status_code, None if after_ms is None else int(after_ms)
         )
+
+
+def _limits() -> dict[str, str]:
+    try:
+        standing = services().limits.standing(g.api_key)
+    except redis.RedisError:
+        return {}
+    return {} if standing is None else dict(told(standing))

@@ -9,6 +9,7 @@ from benchmarks.tables.beside import beside
 from benchmarks.tables.cached import cached
 from benchmarks.tables.embeddings import embeddings
 from benchmarks.tables.engine import engine
+from benchmarks.tables.fair import fair
 from benchmarks.tables.gap import gap
 from benchmarks.tables.latency import latency
 from benchmarks.tables.layers import layers, waiting
@@ -25,6 +26,7 @@ def measurements(peers: Peers) -> tuple[Measurement, ...]:
         latency(),
         ledger(),
         cached(),
+        fair(),
         layers(),
         waiting(),
         *answers(peers),

@@ -78,7 +78,7 @@ ROWS = (
         key="9",
         title="pub/sub connections killed mid-stream",
         full=100,
-        small=6,
+        small=3,
         play=play,
     ),
     Row(

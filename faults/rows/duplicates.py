@@ -78,7 +78,7 @@ ROWS = (
         key="8",
         title="the same ticket delivered 10 times: one execution",
         full=50,
-        small=6,
+        small=3,
         play=play,
     ),
     Row(

@@ -98,7 +98,7 @@ ROWS = (
         key="15",
         title="garbage, unknown tasks, pickle in the queue: the worker goes on",
         full=60,
-        small=6,
+        small=3,
         play=play,
     ),
 )

@@ -117,7 +117,7 @@ ROWS = (
         key="11",
         title="clients leave: generation stops, leaked slots",
         full=100,
-        small=6,
+        small=3,
         play=play,
     ),
 )

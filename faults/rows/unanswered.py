@@ -140,7 +140,7 @@ ROWS = (
         key="6",
         title="accepting or publishing raised, and was done all the same",
         full=100,
-        small=5,
+        small=3,
         play=play,
     ),
 )

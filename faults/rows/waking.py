@@ -61,7 +61,7 @@ ROWS = (
         variant="alone",
         title="SIGSTOP past the lease, SIGCONT, and no other worker: its own jobs go on",
         full=50,
-        small=6,
+        small=3,
         play=play,
     ),
 )

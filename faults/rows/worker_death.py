@@ -120,7 +120,7 @@ ROWS = (
         variant="echo",
         title="kill -9 worker mid-stream: the text of an undisturbed run",
         full=100,
-        small=6,
+        small=3,
         play=play_echo,
     ),
     Row(

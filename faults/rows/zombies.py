@@ -95,7 +95,7 @@ ROWS = (
         key="7",
         title="zombie: SIGSTOP past the lease, taken over, SIGCONT: stale writes",
         full=50,
-        small=4,
+        small=3,
         play=play,
         setup=Setup(workers=2),
     ),

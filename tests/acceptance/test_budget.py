@@ -118,7 +118,7 @@ def ask(stack: Stack, model: str, number: int) -> float:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("requests", [24, pytest.param(160, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("requests", [24, pytest.param(64, marks=pytest.mark.slow)])
 def test_every_request_is_answered_under_a_budget(crowded: Stack, requests: int) -> None:
     """Random traffic on eight models with room for three; the waits are bounded by the turns."""
     chance = random.Random(7)

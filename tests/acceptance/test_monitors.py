@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import subprocess
 from collections.abc import Iterator
 
@@ -17,7 +19,7 @@ SECRET = "nothing-for-a-monitor"
 LOGIN = ("admin", "a-password-of-this-test")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def flower(stack: Stack) -> Iterator[httpx.Client]:
     """Flower as in docker-compose.yml; it asks all workers for their events as it starts."""
     port = free_port()
@@ -45,8 +47,9 @@ def workers(flower: httpx.Client) -> set[str]:
 def test_flower_sees_workers_and_tickets_and_no_prompt(stack: Stack, flower: httpx.Client) -> None:
     """Every worker, each ticket with the id of its job, and nothing of what was asked."""
     wait_for(lambda: workers(flower) == QUEUES, 60)
-    watched = stack.ledger.redis.pubsub(ignore_subscribe_messages=True)
+    watched = stack.ledger.redis.pubsub()
     watched.psubscribe("*celeryev*")
+    assert watched.get_message(timeout=5) is not None  # it is subscribed
     heard: list[bytes] = []
 
     def tasks() -> str:
@@ -54,8 +57,8 @@ def test_flower_sees_workers_and_tickets_and_no_prompt(stack: Stack, flower: htt
             model="echo", messages=[{"role": "user", "content": f"{SECRET} {len(heard)}"}]
         )
         assert SECRET in (answer.choices[0].message.content or "")
-        while message := watched.get_message(timeout=0.3):
-            heard.append(message["data"])
+        while message := watched.get_message(timeout=0.5):
+            heard.append(base64.b64decode(json.loads(message["data"])["body"]))
         return flower.get("/api/tasks").text
 
     # Workers begin to send when its command has reached them, which nobody tells.

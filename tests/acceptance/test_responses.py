@@ -13,7 +13,7 @@ from openai.lib.streaming.responses import ResponseStreamEvent
 from pydantic import BaseModel, Field
 
 from tests.acceptance.stack import Stack
-from tests.acceptance.test_forms_and_tools import NAMED_PERSON, PERSON, Person
+from tests.acceptance.test_forms_and_tools import NAMED_PERSON, Person
 from tests.acceptance.test_openai_client import CHAT
 
 QUESTION = "Explain what a message queue is in one sentence."
@@ -103,7 +103,7 @@ def test_an_answer_keeps_its_schema(stack: Stack) -> None:
     """``text.format`` and ``parse`` alike."""
     form: Any = {"type": "json_schema", **NAMED_PERSON}
     person = json.loads(respond(stack, text={"format": form}, max_output_tokens=200).output_text)
-    assert list(person) == list(PERSON["properties"])
+    assert list(person) == ["name", "age", "colour"]
     parsed = stack.client.responses.parse(
         model=CHAT,
         input="Invent a person.",

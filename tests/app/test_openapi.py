@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -13,8 +14,11 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from app.openai.errors import status_of
 from app.openapi.document import document_json
+from app.openapi.replies import ERRORS
 from app.openapi.shapes import REQUEST_STRUCTS, schemas
+from tasks.errors import TaskError
 
 DOCUMENT = json.loads(document_json())
 REGISTRY: Registry[Any] = Registry().with_resource(
@@ -46,6 +50,13 @@ def errors_of(value: Any, schema: dict[str, Any]) -> list[str]:
     text = json.dumps(schema).replace('"#/', '"urn:api#/')
     found = Draft202012Validator(json.loads(text), registry=REGISTRY)
     return [error.message for error in found.iter_errors(value)]
+
+
+def kinds_of_errors(kind: type[TaskError]) -> Iterator[type[TaskError]]:
+    """Every error that a request may end with, below ``kind``."""
+    for each in kind.__subclasses__():
+        yield each
+        yield from kinds_of_errors(each)
 
 
 def examples() -> list[Any]:
@@ -122,6 +133,16 @@ def test_examples_keep_to_their_schemas(value: Any, schema: dict[str, Any]) -> N
     assert errors_of(value, schema) == []
 
 
+def test_every_code_of_an_error_is_told_with_its_status() -> None:
+    """A client looks up the code that it got."""
+    untold = []
+    for kind in kinds_of_errors(TaskError):
+        answer = ERRORS[status_of(kind(""))][1]
+        if f"`{kind.code}`" not in answer["description"]:
+            untold.append(kind)
+    assert untold == []
+
+
 def test_the_description_is_served(http: FlaskClient) -> None:
     """The document itself, and nothing for whoever has it already."""
     response = http.get("/openapi.json")
@@ -141,6 +162,15 @@ def test_the_page_loads_nothing_from_elsewhere_and_nothing_inline(http: FlaskCli
     for link in links:
         if link != "data:,":
             assert http.get(f"/{link}").status_code == 200, link
+
+
+def test_a_browser_that_can_is_sent_less(http: FlaskClient) -> None:
+    """The bundle is large; packed it is the same, in a third of the bytes."""
+    url = "/docs/swagger-ui-bundle.js"
+    whole, packed = http.get(url), http.get(url, headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert len(packed.data) * 3 < len(whole.data)
+    assert gzip.decompress(packed.data) == whole.data
 
 
 def test_no_other_file_of_the_package_is_served(http: FlaskClient) -> None:

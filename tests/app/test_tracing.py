@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -14,6 +16,7 @@ from app import create_app
 from app.settings import ApiSettings
 from tasks.gateway import Gateway
 from tasks.settings import QueueSettings
+from tasks.tracing import tracer_of
 from tests.app.asking import ask
 from tests.app.conftest import Worker
 from tests.otlp import Collector
@@ -123,3 +126,22 @@ def test_a_missing_extra_is_told_and_stops_nobody() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert "millrace[tracing]" in told.stderr
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_collector_that_is_away_holds_no_end_up(
+    monkeypatch: pytest.MonkeyPatch, listens: bool
+) -> None:
+    """A process that is stopped waits a moment for its last spans, not for tries without end."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        if listens:
+            nobody.listen()
+        address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+        tracer = tracer_of("test")
+        assert tracer is not None
+        tracer.start("lost").end()
+        began = time.monotonic()
+        tracer.close()
+        assert time.monotonic() - began < 2

@@ -59,19 +59,44 @@ def test_a_weak_key_stops_the_start_and_is_not_shown(monkeypatch: pytest.MonkeyP
     assert "hunter2" not in result.output
 
 
-def test_gunicorn_refuses_too() -> None:
-    """For whoever starts the API alone, as a container does: one message, no traceback."""
-    environment = os.environ | {"MILLRACE_API_HOST": "0.0.0.0", "PYTHONPATH": str(ROOT)}
+def test_one_key_cannot_be_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody who may ask would be an administrator."""
+    monkeypatch.setenv("MILLRACE_API_KEY", KEY)
+    monkeypatch.setenv("MILLRACE_ADMIN_KEY", f"{KEY}x")
+    check_front_door(read_settings())
+    monkeypatch.setenv("MILLRACE_ADMIN_KEY", KEY)
+    with pytest.raises(CannotStart, match="are the same"):
+        check_front_door(read_settings())
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"MILLRACE_API_HOST": "0.0.0.0"}, "MILLRACE_API_HOST=0.0.0.0 is reached from other"),
+        ({"MILLRACE_API_KEY": "hunter2"}, "MILLRACE_API_KEY must have at least 16"),
+        ({"MILLRACE_API_KEY": KEY, "MILLRACE_ADMIN_KEY": KEY}, "are the same"),
+        ({"MILLRACE_CORS_ORIGINS": "chat.example"}, "MILLRACE_CORS_ORIGINS must be"),
+    ],
+)
+def test_gunicorn_refuses_too(variables: dict[str, str], said: str) -> None:
+    """For whoever starts the API alone, as a container does: a message, no traceback, no key."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     for name in ("MILLRACE_API_KEY", "MILLRACE_ADMIN_KEY", "MILLRACE_AUTH"):
         environment.pop(name, None)
     command = [sys.executable, "-m", "gunicorn", "--check-config"]
     config = ["-c", str(ROOT / "app" / "gunicorn_conf.py"), "app:create_app()"]
     ended = subprocess.run(
-        [*command, *config], env=environment, capture_output=True, text=True, check=False
+        [*command, *config],
+        env=environment | variables,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ended.returncode != 0
-    assert "MILLRACE_API_HOST=0.0.0.0 is reached from other machines" in ended.stderr
+    assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+    assert "hunter2" not in ended.stderr
+    assert KEY not in ended.stderr
 
 
 def test_the_example_names_the_key_and_does_not_show_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from typing import Any
 
 import msgspec
 import pytest
@@ -142,7 +143,7 @@ def test_an_owner_that_would_break_a_redis_key_is_refused(register: Register, ow
     ],
 )
 def test_a_key_that_makes_no_sense_is_refused(
-    register: Register, field: str, worth: dict[str, object]
+    register: Register, field: str, worth: dict[str, Any]
 ) -> None:
     """By the field at fault."""
     with pytest.raises(UnusableKey) as refused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.openapi import examples
+from app.openapi import place_examples
 from app.openapi.pieces import (
     JSON,
     NUMBER,
@@ -17,7 +17,7 @@ from app.openapi.pieces import (
 )
 
 _NAME = in_path("name", "Name or alias of a model; it may have slashes.", "smollm2-135m")
-_MODEL = content(JSON, ref("AdminModel"), {"ready": examples.ADMIN_MODEL})
+_MODEL = content(JSON, ref("AdminModel"), {"ready": place_examples.ADMIN_MODEL})
 _SEEN = (500, 503)
 _CHANGED = (400, 404, 409, 413, 499, 500, 503)
 
@@ -53,7 +53,7 @@ OPERATIONS = (
             content(
                 JSON,
                 ref("LoadRequest"),
-                {"defined": examples.LOAD_REQUEST, "known": {"model": "smollm2-135m"}},
+                {"defined": place_examples.LOAD_REQUEST, "known": {"model": "smollm2-135m"}},
             )
         ),
         answers={

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from app.openapi import examples
+from app.openapi.headers import RATE_LIMITS
 from app.openapi.parameters import OF_JOBS
 from app.openapi.pieces import JSON, Json, Operation, answer, body, content, events_of, ref
 
 ERRORS = (400, 404, 409, 410, 413, 429, 499, 500, 503, 504)
-ANSWERED = ("x-cache", "Age", "Idempotent-Replayed")
+ANSWERED = ("x-cache", "Age", "Idempotent-Replayed", "x-queue-time-ms", *RATE_LIMITS)
 
 _STREAM = (
     "With `stream` the answer is an event stream: comments (`: job <id>`, `: queued, position N`,"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from app.openai.batches import DEFAULT_LIMIT, MAX_LIMIT
-from app.openapi import examples
+from app.openapi import place_examples
 from app.openapi.parameters import AFTER, limit
 from app.openapi.pieces import JSON, Json, Operation, answer, body, content, in_path, ref
 
-_ID = in_path("batch_id", "The batch's id.", examples.BATCH["id"])
-_BATCH = content(JSON, ref("Batch"), {"completed": examples.BATCH})
+_ID = in_path("batch_id", "The batch's id.", place_examples.BATCH["id"])
+_BATCH = content(JSON, ref("Batch"), {"completed": place_examples.BATCH})
 _LINKS: Json = {
     name: {"operationId": operation, "parameters": {"batch_id": "$response.body#/id"}}
     for name, operation in (("batch", "getBatch"), ("cancel", "cancelBatch"))
@@ -21,7 +21,7 @@ OPERATIONS = (
         id="createBatch",
         tag="Batches",
         summary="Answer the requests in a file",
-        body=body(content(JSON, ref("BatchRequest"), {"night": examples.BATCH_REQUEST})),
+        body=body(content(JSON, ref("BatchRequest"), {"night": place_examples.BATCH_REQUEST})),
         answers={200: answer("The batch.", _BATCH, links=_LINKS)},
         errors=(400, 413, 429, 500, 503),
     ),

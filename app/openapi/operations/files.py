@@ -11,7 +11,7 @@ from app.openai.files import (
     MAX_LIMIT,
     MOST_EXPIRY_S,
 )
-from app.openapi import examples
+from app.openapi import place_examples
 from app.openapi.parameters import AFTER, ORDER, limit
 from app.openapi.pieces import (
     BYTES,
@@ -30,8 +30,8 @@ from app.openapi.pieces import (
     ref,
 )
 
-_ID = in_path("file_id", "The file's id.", examples.FILE["id"])
-_FILE = content(JSON, ref("File"), {"file": examples.FILE})
+_ID = in_path("file_id", "The file's id.", place_examples.FILE["id"])
+_FILE = content(JSON, ref("File"), {"file": place_examples.FILE})
 _LINKS: Json = {
     name: {"operationId": operation, "parameters": {"file_id": "$response.body#/id"}}
     for name, operation in (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from app.openapi import examples
+from app.openapi import place_examples
 from app.openapi.pieces import JSON, Operation, answer, content, ref
 
-_READY = content(JSON, ref("Readiness"), {"ok": examples.READINESS})
+_READY = content(JSON, ref("Readiness"), {"ok": place_examples.READINESS})
 
 OPERATIONS = (
     Operation(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from app.openapi import examples
+from app.openapi import place_examples
 from app.openapi.pieces import JSON, Json, Operation, answer, body, content, in_path, ref
 
-_ID = in_path("key_id", "The key's id, which is not the key.", examples.KEY["id"])
-_KEY = content(JSON, ref("ApiKey"), {"key": examples.KEY})
+_ID = in_path("key_id", "The key's id, which is not the key.", place_examples.KEY["id"])
+_KEY = content(JSON, ref("ApiKey"), {"key": place_examples.KEY})
 _LINKS: Json = {
     name: {"operationId": operation, "parameters": {"key_id": "$response.body#/id"}}
     for name, operation in (("key", "adminGetKey"), ("revoke", "adminRevokeKey"))
@@ -20,7 +20,7 @@ OPERATIONS = (
         tag="Admin",
         summary="Make an API key",
         description="The key itself is in this answer and in no other.",
-        body=body(content(JSON, ref("ApiKeyRequest"), {"team": examples.KEY_REQUEST})),
+        body=body(content(JSON, ref("ApiKeyRequest"), {"team": place_examples.KEY_REQUEST})),
         answers={201: answer("The key.", content(JSON, ref("ApiKeyCreated")), links=_LINKS)},
         errors=(400, 413, 500, 503),
         key="admin",

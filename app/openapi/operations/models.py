@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.openapi import examples
+from app.openapi import place_examples
 from app.openapi.pieces import (
     JSON,
     STRING,
@@ -37,7 +37,9 @@ OPERATIONS = (
         tag="Models",
         summary="One model",
         parameters=(_NAME,),
-        answers={200: answer("The model.", content(JSON, ref("Model"), {"chat": examples.MODEL}))},
+        answers={
+            200: answer("The model.", content(JSON, ref("Model"), {"chat": place_examples.MODEL}))
+        },
         errors=(404, 500),
     ),
     Operation(

@@ -104,6 +104,16 @@ def test_what_watches_a_process_needs_no_key(build: Build) -> None:
     assert http.get("/ready").status_code in (200, 503)
 
 
+def test_figures_are_for_this_machine_or_for_who_has_a_key(build: Build, make: Make) -> None:
+    """A scraper on the loopback address needs none; beyond it any key will do."""
+    made = make()
+    assert build(api_key=API_KEY).get("/metrics").status_code == 200
+    beyond = build(api_host="0.0.0.0", api_key=API_KEY, admin_key=ADMIN_KEY)
+    assert beyond.get("/metrics").status_code == 401
+    for secret in (made.secret, API_KEY, ADMIN_KEY):
+        assert beyond.get("/metrics", headers=bearer(secret)).status_code == 200
+
+
 def test_what_there_is_not_is_no_secret(build: Build) -> None:
     """404 and 405 as without keys: the URLs are in the documentation."""
     http = build(api_key=API_KEY)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from tasks.fleet import Placement
 from tasks.gateway import Gateway
+from tasks.jobs import ChatJob, Message, new_id
+from tasks.model import Model
 from tests.app.admin.box import Box
 from tests.app.files.api_server import ApiServer
 from tests.app.page.conftest import ADMIN_KEY, Open
 from tests.app.socket.conftest import api_over
 from tests.browser import PHONE, Tab
+from tests.pictures import picture
 
 API_KEY = "the-key-of-a-stranger"
 
@@ -45,20 +51,18 @@ def test_the_page_shows_what_is_served(open_tab: Open, api: ApiServer) -> None:
     assert [url for url in tab.asked if not url.startswith(own)] == []
 
 
-def test_work_is_seen_while_it_is_done(open_tab: Open) -> None:
-    """A slot fills, the line behind the gate grows, and tokens per second are counted."""
-    tab, other = open_tab().live(), open_tab().live()
-    for _ in range(2):
-        other.page.evaluate(
-            "for (let n = 0; n < 7; n++) fetch('v1/chat/completions', {method: 'POST', headers:"
-            " {'Content-Type': 'application/json'}, body: JSON.stringify({model: 'slow',"
-            " messages: [{role: 'user', content: 'water '.repeat(40) + n}]})})"
+def test_work_is_seen_while_it_is_done(open_tab: Open, page_gateway: Gateway) -> None:
+    """Slots fill, the line behind the gate grows, and tokens per second are counted."""
+    tab = open_tab().live()
+    for _ in range(14):
+        page_gateway.enqueue(
+            ChatJob(id=new_id(), model="slow", messages=(Message("user", "water " * 40),))
         )
-    race = "li[data-key=slow]"
-    tab.page.wait_for_selector(f"{race} .race[data-open] .cells i.on")
-    tab.page.wait_for_selector(f"{race} .line-up i")
-    tab.page.wait_for_function("Number(document.getElementById('tokens').textContent) > 5")
-    assert "waiting" in (tab.page.get_attribute(f"{race} .race", "aria-label") or "")
+    row = "li[data-key=slow]"
+    tab.page.wait_for_selector(f"{row} .race[data-open] .cells i.on")
+    tab.page.wait_for_selector(f"{row} .line-up i")
+    assert "waiting" in (tab.page.get_attribute(f"{row} .race", "aria-label") or "")
+    assert tab.page.inner_text("#oldest") != "none"
 
 
 def test_a_model_that_fits_nowhere_says_why(open_tab: Open, page_gateway: Gateway) -> None:
@@ -82,18 +86,20 @@ def test_a_model_that_fits_nowhere_says_why(open_tab: Open, page_gateway: Gatewa
 
 
 def test_the_admin_key_shows_nodes_and_loads_models(open_tab: Open, page_gateway: Gateway) -> None:
-    """Its buttons are the admin API's; the wish is in Redis, and the button has turned."""
-    box = Box(page_gateway)
+    """Its buttons are the admin API's: what is pressed is wished, what is refused is shown."""
+    box, absent = Box(page_gateway), page_gateway.catalog.find("absent")
+    box.serve(absent)
     tab = open_tab(key=ADMIN_KEY).live()
-    assert "8 cores" not in tab.page.inner_text("#nodes")
     assert "4 cores" in tab.page.inner_text("#nodes")
+    tab.page.click("[aria-label='Unload absent']")
+    tab.page.click("[aria-label='Load absent']")
+    tab.page.wait_for_selector("[aria-label='Unload absent']")
+    assert page_gateway.fleet.wishes()["absent"].wanted is True
     tab.page.click("[aria-label='Unload echo']")
-    tab.page.wait_for_selector("[aria-label='Load echo']")
-    assert page_gateway.fleet.wishes()["echo"].wanted is False
-    tab.page.click("[aria-label='Load echo']")
-    tab.page.wait_for_selector("[aria-label='Unload echo']")
-    assert page_gateway.fleet.wishes()["echo"].wanted is True
-    page_gateway.fleet.retire(box.fleet.nodes()["box"].name)
+    tab.page.wait_for_selector("li[data-key=echo] .model-said")
+    assert "which no node keeps" in tab.page.inner_text("li[data-key=echo] .model-said")
+    box.end(absent)
+    page_gateway.fleet.retire("box")
 
 
 def test_without_the_admin_key_there_are_no_nodes_and_no_buttons(open_tab: Open) -> None:
@@ -165,3 +171,31 @@ def test_the_queue_away_is_said(browser: Browser, api: ApiServer) -> None:
     assert "does not answer" in tab.page.inner_text("#live-hint")
     assert tab.page.locator("#models li[data-key]").count() == 3
     tab.close()
+
+
+def test_a_picture_goes_to_a_model_that_sees(
+    open_tab: Open, page_gateway: Gateway, tmp_path: Path
+) -> None:
+    """It is shown before it is sent, and no other model is offered one."""
+    seer = Model(name="seer", kind="multimodal", source="echo:")
+    page_gateway.fleet.define(seer)
+    Box(page_gateway).serve(seer)
+    file = tmp_path / "red.png"
+    file.write_bytes(picture("red"))
+    tab = open_tab().live()
+    tab.page.wait_for_selector("li[data-key=seer]")
+    tab.page.select_option("#model", "echo")
+    assert tab.page.is_hidden("#picture-button")
+    tab.page.select_option("#model", "seer")
+    tab.page.set_input_files("#picture-file", file)
+    tab.page.wait_for_selector("#pictures img")
+    with tab.page.expect_request("**/v1/chat/completions") as sent:
+        tab.ask("What is it?", "seer")
+    [image, text] = json.loads(sent.value.post_data or "")["messages"][0]["content"]
+    assert base64.b64decode(image["image_url"]["url"].partition(",")[2]) == file.read_bytes()
+    assert text == {"type": "text", "text": "What is it?"}
+    assert tab.page.locator(".asked .shots img").count() == 1
+    tab.page.keyboard.press("Escape")
+    tab.answered()
+    page_gateway.fleet.forget("seer")
+    page_gateway.fleet.retire("box")
