@@ -67,6 +67,11 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
-    """What the process has counted stays with the others' counts."""
+    """What the process has counted stays with the others' counts, and its last spans are sent.
+
+    Not left to ``atexit``: from Python 3.12 on nothing begins a thread there.
+    """
     if worker.wsgi is not None:
         worker.wsgi.extensions["place"].reporter.close()
+        if tracer := worker.wsgi.extensions["tracer"]:
+            tracer.close()

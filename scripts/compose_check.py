@@ -1,10 +1,11 @@
 """docker-compose.yml, proved by running it: ``python3 scripts/compose_check.py [--port 8000]``.
 
-Builds the image, starts everything under a project name of its own, streams a chat and embeds;
-kills the container of each service in turn while an answer is being streamed, and holds the answer
-that was read to the one that the server keeps; kills a part inside its container, which the
-restart policy must notice; takes everything down. Standard library only, and it needs no more than
-``docker compose``. Each line begins with the seconds since the start; the last one is the verdict.
+Builds the image, starts everything under a project name of its own, streams a chat, embeds, runs
+a batch; kills the container of each service in turn while an answer is being streamed, and holds
+the answer that was read to the one that the server keeps; kills a part inside its container, which
+the restart policy must notice; takes everything down. Standard library only, and it needs no more
+than ``docker compose``. Each line begins with the seconds since the start; the last one is the
+verdict.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from scripts.compose_stack import BACK_WITHIN_S, EMBED, PROJECT, Failed, Stack, 
 SERVICES = ("redis-cache", "keeper", "node", "api", "redis-queue")
 ASKED = "Write the numbers from one to three hundred as words, one per line. Begin after: {}."
 QUESTION = "Answer in one short sentence: what is the capital of France?"
-LEAST_EVENTS = 100
+LEAST_CHARACTERS = 200  # of an answer that was not over when its part was killed
 # The part is the only child of the container's init, which ends with it.
 KILL_PART = "kill -9 $(cat /proc/1/task/1/children)"
 LOADED = "cat /proc/[0-9]*/maps | grep -o 'libggml-cpu-[a-z0-9]*' | sort -u"
@@ -39,7 +40,7 @@ def start(stack: Stack) -> None:
     try:
         stack.compose("up", "-d", "--no-build")
     except Failed as refusal:
-        stack.say("without a key: " + str(refusal).splitlines()[-1][-170:])
+        stack.say("refused: " + str(refusal).strip().partition("missing a value: ")[2])
     else:
         raise Failed("it starts without a key")
     stack.environment["MILLRACE_ADMIN_KEY"] = stack.key
@@ -85,6 +86,24 @@ def answer(stack: Stack) -> None:
     stack.say(f"on this CPU the node computes with {loaded}")
 
 
+def batch(stack: Stack) -> None:
+    """A file of requests goes in by the API, the keeper drives it, and a file of answers comes."""
+    url = "/v1/chat/completions"
+    lines = [
+        {"custom_id": name, "method": "POST", "url": url, "body": chat(name, 8)} for name in "abc"
+    ]
+    body = {"input_file_id": stack.uploaded(lines), "endpoint": url, "completion_window": "24h"}
+    made = stack.told("POST", "/v1/batches", body)["id"]
+
+    def is_over() -> None:
+        found = stack.told("GET", f"/v1/batches/{made}")
+        if found["status"] != "completed" or found["request_counts"]["completed"] != len(lines):
+            raise Failed(f"the batch is {found['status']}: {found['request_counts']}")
+
+    wait(stack, "a batch", is_over)
+    stack.say(f"a batch of {len(lines)} requests is completed")
+
+
 def watch(stack: Stack) -> None:
     """Prometheus scrapes with its key and knows the rules; Flower sees the workers."""
     stack.compose("--profile", "monitoring", "up", "-d", "--no-build", "prometheus", "flower")
@@ -117,7 +136,7 @@ def kill(stack: Stack, service: str) -> None:
     # docker counts a kill as somebody's wish, and does not start the container again by itself.
     stack.compose("up", "-d", "--no-build")
     stream.read()
-    if stream.last < LEAST_EVENTS:
+    if len(stream.text) < LEAST_CHARACTERS:
         raise Failed(f"the answer was over before {service} was: {stream.text!r}")
     wait(stack, service, lambda: kept_is(stack, stream))
     began = time.monotonic()
@@ -183,6 +202,7 @@ def main() -> int:
     try:
         start(stack)
         answer(stack)
+        batch(stack)
         if asked.monitoring:
             watch(stack)
         show_containers(stack)

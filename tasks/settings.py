@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -121,6 +121,14 @@ class QueueSettings(BaseSettings):
     metrics_host: str = Field(
         "127.0.0.1", description="Address that processes serve their own metrics on."
     )
+
+    @field_validator("metrics_ports")
+    @classmethod
+    def _is_a_range(cls, ports: str) -> str:
+        first, _, last = ports.partition("-")
+        if ports and not 1 <= int(first) <= int(last) <= 65535:
+            raise ValueError("give the lower port first, and none above 65535, as in 9100-9199")
+        return ports
 
     @property
     def allowed_folders(self) -> tuple[Path, ...]:

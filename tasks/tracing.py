@@ -71,22 +71,16 @@ class Tracer:
         parent: str = "",
         attributes: Attributes | None = None,
         at_s: float | None = None,
-        follows: str = "",
     ) -> Span:
-        """A span that begins now, or at ``at_s``; without a valid ``parent`` a trace of its own.
-
-        ``follows`` is a span that this one has to do with and is not a part of.
-        """
+        """A span that begins now, or at ``at_s``; without a valid ``parent`` a trace of its own."""
         from opentelemetry import trace
 
-        link = _context_of(follows)
         return Span(
             self._tracer.start_span(
                 name,
                 context=_parent(parent),
                 kind=trace.SpanKind[kind],
                 attributes=attributes,
-                links=[trace.Link(link)] if link else None,
                 start_time=None if at_s is None else _ns(at_s),
             )
         )
@@ -102,6 +96,8 @@ class Tracer:
         with contextlib.suppress(RuntimeError):  # too late for threads, from Python 3.12 on
             sending.start()
             sending.join(LAST_WORDS_S)
+            if not sending.is_alive():
+                return
         self._exporter.shutdown()
 
 

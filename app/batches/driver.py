@@ -72,8 +72,11 @@ class Driver:
 
     def run(self) -> None:
         """Drive batches until ``stop``."""
-        # The other threads of this process, and all that serves requests, go first.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        # The other threads of this process, and all that serves requests, go first. A keeper that
+        # was started with less than that, as by a nice Docker daemon, may not take more: it raised.
+        thread = threading.get_native_id()
+        niceness = max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+        os.setpriority(os.PRIO_PROCESS, thread, niceness)
         keeping = threading.Thread(
             target=self._seat.keep, args=(self._stopped,), name="batch seat", daemon=True
         )

@@ -59,7 +59,7 @@ class Look:
             return found
         except redis.RedisError as error:
             self._note(type(error).__name__)
-        except Exception as error:  # watchers must learn that nothing comes
+        except Exception as error:  # noqa: BLE001 - watchers must learn that nothing comes
             self._note(repr(error))
         return None
 

@@ -118,9 +118,10 @@ def events_of(*chunks: str, shown: str | None = None) -> Json:
         "One event.",
         {
             "id": described(STRING, "Its number in the job's log: 1, 2, 3 ... without gaps."),
+            "event": described(STRING, "The type that stands in the data, where one does."),
             "data": {"anyOf": [just("[DONE]"), chunk]},
         },
-        optional=("id",),
+        optional=("id", "event"),
     )
     return content(EVENTS, event, {"stream": shown} if shown else None)
 

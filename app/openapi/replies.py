@@ -130,6 +130,20 @@ ERRORS: Mapping[int, tuple[str, Json]] = {
             ),
         ),
     ),
+    412: (
+        "Changed",
+        _error(
+            "The condition of `If-Match` does not hold.",
+            "",
+            (),
+            _said(
+                "The condition of 'If-Match' does not hold: this is another.",
+                INVALID_REQUEST,
+                None,
+                None,
+            ),
+        ),
+    ),
     413: (
         "TooLarge",
         _error(

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from app.openapi.pieces import COUNT, STRING, Json, array, described, just, one_of, record, ref
+from app.openapi.pieces import (
+    COUNT,
+    STRING,
+    Json,
+    array,
+    described,
+    just,
+    nullable,
+    one_of,
+    record,
+    ref,
+)
 
 NAMES = (
     "response.created",
@@ -42,6 +53,10 @@ RESPONSE_VIEWS: dict[str, Json] = {
                 "name": STRING,
                 "arguments": STRING,
                 "logprobs": array(ref("ContentLogprob")),
+                "code": nullable(STRING),
+                "message": STRING,
+                "param": nullable(STRING),
+                "error": {"anyOf": [ref("ErrorObject"), ref("InterruptedError")]},
             },
         ),
         "required": ["type", "sequence_number"],

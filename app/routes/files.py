@@ -10,6 +10,7 @@ from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.wsgi import FileWrapper
 
+from app.conditional import made_conditional
 from app.files.errors import UnknownFile
 from app.files.guarded import PIECE_BYTES
 from app.files.place import Files
@@ -101,7 +102,7 @@ def get_content(file_id: str) -> Response:
         response.headers["Content-Disposition"] = _attachment(record.filename)
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.set_etag(record.id)
-        response.make_conditional(request, accept_ranges=True, complete_length=record.bytes)
+        made_conditional(response, complete_length=record.bytes)
         unless_answered.pop_all()
     return response
 

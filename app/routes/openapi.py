@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
+from app.conditional import made_conditional
 from app.openapi.document import document_json
 from app.openapi.page import ASSETS, HEADERS, PAGE, asset, packed
 
@@ -50,5 +51,4 @@ def _revalidated(response: Response) -> Response:
 
 def _unless_known(response: Response) -> Response:
     response.add_etag()
-    response.make_conditional(request)
-    return response
+    return made_conditional(response)

@@ -12,6 +12,7 @@ from app.client import Client
 from app.following import ClientLeft
 from app.images.configured import images_of
 from app.job_reading import check_log
+from app.metrics.requests import metrics
 from app.openai.job_query import parse_starting_after
 from app.openai.responses.errors import by_its_fields
 from app.openai.responses.parse import parse_response
@@ -62,6 +63,7 @@ def get_response(response_id: str) -> Response:
         frames_of(job, skip=after),
         ping_s=services().settings.ping_s,
         position=lambda: gateway.records.position(record),
+        watch=metrics().rewatch(record.model, resumed=after > 0),
     )
 
 

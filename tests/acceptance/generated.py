@@ -12,6 +12,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import httpx2 as httpx
@@ -51,6 +52,8 @@ SERVED: dict[str, dict[str, Any]] = {
 }
 """What is served in any case, whatever the fields beside these say, but for those below."""
 
+KINDS = ("/v1/completions", "/v1/embeddings", "/v1/responses")
+
 UNDECIDED = (
     *("response_format", "grammar", "json_schema", "text", "tools", "tool_choice", "functions"),
     *("function_call", "logit_bias", "stream_options", "logprobs", "top_logprobs", "best_of"),
@@ -73,7 +76,8 @@ NAMES = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-CHECKED: list[Any] = [not_a_server_error, *CHECKS.get_by_names(list(NAMES))]
+DESCRIBED: list[Any] = list(CHECKS.get_by_names(list(NAMES)))
+NO_FAULT: list[Any] = [not_a_server_error, *DESCRIBED]
 
 
 def strict(described: dict[str, Any]) -> dict[str, Any]:
@@ -123,6 +127,8 @@ class Existing:
             "/page/{version}/{name}": {"version": version, "name": piece},
         }
         self._made = {name: make() for name, make in self._makers.items()}
+        # Of each kind of job there is: their streams are different ones.
+        self._jobs = cycle([self._made["job_id"], *map(self._job, KINDS)])
 
     def value(self, case: AnyCase, name: str) -> str:
         """What the part ``name`` of the case's path may be."""
@@ -130,7 +136,9 @@ class Existing:
             return self._names[case.path][name]
         if name not in self._makers:
             return "echo"
-        return self._makers[name]() if case.method != "GET" else self._made[name]
+        if case.method != "GET":
+            return self._makers[name]()
+        return next(self._jobs) if name == "job_id" else self._made[name]
 
     @property
     def file_id(self) -> str:
@@ -139,6 +147,9 @@ class Existing:
 
     def _asked(self, path: str, body: dict[str, Any]) -> str:
         return str(self._post(path, headers=self.key, json=body)["id"])
+
+    def _job(self, path: str) -> str:
+        return self._asked(path, {**SERVED[path], **LATER}).removeprefix("resp_")
 
     def _file(self) -> str:
         form = {"file": ("a.jsonl", json.dumps(LINE).encode())}
@@ -187,6 +198,19 @@ class Generated:
             if "requestBody" in raw or _asks_in_query(raw):
                 self._operation(operation, GenerationMode.NEGATIVE, broken)
 
+    def one(self, method: str, path: str, key: str | None, **sent: Any) -> int:
+        """Send one request, which is checked as all others are; the status of its answer."""
+        described = schemathesis.openapi.from_dict(strict(document()))
+        case = described[path][method].Case(**sent)
+        return self._send(case, {"Authorization": f"Bearer {key}"} if key else {}, DESCRIBED)
+
+    def key(self, **worth: Any) -> str:
+        """A new API key."""
+        made = self._http.post(
+            "/admin/keys", headers=self._admin, json={"owner": "limited", **worth}
+        )
+        return str(made.raise_for_status().json()["key"])
+
     def _operation(self, operation: AnyOperation, mode: GenerationMode, count: int) -> None:
         ways = [None, self._name]
         if mode is GenerationMode.POSITIVE:
@@ -203,7 +227,8 @@ class Generated:
         def send(case: AnyCase, way: Callable[[AnyCase], None] | None) -> None:
             if way is not None:
                 way(case)
-            self._send(case)
+            key = self._admin if case.path.startswith("/admin/") else self._existing.key
+            self._send(case, key, NO_FAULT)
 
         send()
 
@@ -226,17 +251,17 @@ class Generated:
         if case.query:
             case.query.pop("after", None)
 
-    def _send(self, case: AnyCase) -> None:
+    def _send(self, case: AnyCase, key: dict[str, str], checks: list[Any]) -> int:
         calm(case)
-        key = self._admin if case.path.startswith("/admin/") else self._existing.key
         response = case.call(base_url=self._url, headers=key, timeout=60)
         label = f"{case.method} {case.path}"
         self.statuses[label, response.status_code] += 1
         try:
-            case.validate_response(response, checks=CHECKED)
+            case.validate_response(response, checks=checks)
         except FailureGroup as group:
             told = "\n".join(str(each) for each in group.exceptions)
             self.failures.setdefault(f"{label} {response.status_code}", told)
+        return response.status_code
 
 
 def _asks_in_query(raw: dict[str, Any]) -> bool:

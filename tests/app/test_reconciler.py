@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.metrics.kept import KeeperMetrics
 from app.reconciler import Reconciler
 from tasks.celery import make_celery
 from tasks.jobs import ChatJob, EmbedJob, Message, new_id
@@ -74,6 +75,21 @@ def test_an_orphan_waits_again_with_a_ticket(
     watch(keeper)
     assert ledger.state(claim.job_id) == "queued"
     assert ledger.redis.llen(queue) == 1
+
+
+def test_a_strike_and_the_ticket_that_it_took_are_counted(
+    ledger: Ledger, brief: QueueSettings, queue: str
+) -> None:
+    """By the model whose worker died."""
+    metrics = KeeperMetrics()
+    roster = Roster(ledger.redis, brief)
+    keeper = Reconciler(ledger, roster, make_celery(brief), brief, "keeper-1", metrics=metrics)
+    accept(ledger, queue)
+    assert isinstance(Ledger(ledger.redis, brief).claim(queue, "dead"), Claim)
+    watch(keeper)
+    model = {"model": brief.key_prefix}
+    for name in ("job_strikes", "tickets_made_good"):
+        assert metrics.registry.get_sample_value(f"millrace_{name}_total", model) == 1
 
 
 def test_a_keeper_that_just_came_judges_nobody(

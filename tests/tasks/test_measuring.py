@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx2 as httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from pydantic import ValidationError
 
 from tasks.connection import Client, connect
 from tasks.measures import Measures
@@ -142,3 +143,10 @@ def test_each_process_serves_its_own_on_the_first_free_port(
     assert 'millrace_eaten_total{what="corn"} 2.0' in served
     for eater in eaters:
         eater.reporter.close()
+
+
+@pytest.mark.parametrize("ports", ["9199-9100", "0-5", "9100-70000", "9100", "a-b"])
+def test_a_range_that_is_none_is_refused(ports: str) -> None:
+    """At the start, and not by a process that serves nothing."""
+    with pytest.raises(ValidationError, match="metrics_ports"):
+        QueueSettings(metrics_ports=ports)

@@ -121,6 +121,7 @@ OPERATIONS = (
         parameters=(
             _ID,
             in_header("Range", "Only these bytes: `bytes=0-99`.", _RANGE),
+            in_header("If-Match", "An `ETag`: a 412 unless it is the file's.", STRING),
             in_header("If-None-Match", "An `ETag`: nothing is sent when it is the file's.", STRING),
         ),
         answers={
@@ -128,6 +129,6 @@ OPERATIONS = (
             206: answer("Those of the range.", _BYTES, headers=(*_SENT, "Content-Range")),
             304: answer("The client has them.", headers=("ETag",)),
         },
-        errors=(404, 416, 500, 503),
+        errors=(404, 412, 416, 500, 503),
     ),
 )

@@ -82,6 +82,7 @@ OPERATIONS = (
                     "ChatCompletionChunk",
                     "Completion",
                     "EmbeddingList",
+                    "ResponseEvent",
                     shown=examples.STREAM_ANSWER,
                 ),
             )

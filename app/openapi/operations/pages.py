@@ -50,7 +50,7 @@ OPERATIONS = (
             200: answer("It.", content(JSON, {"type": "object"}), headers=("ETag",)),
             304: _SAME,
         },
-        errors=(500,),
+        errors=(412, 500),
         key="none",
     ),
     Operation(
@@ -60,7 +60,7 @@ OPERATIONS = (
         tag="Pages",
         summary="This description for people",
         answers={200: answer("The page.", _PAGE, headers=("ETag",)), 304: _SAME},
-        errors=(500,),
+        errors=(412, 500),
         key="none",
     ),
     Operation(
@@ -71,7 +71,7 @@ OPERATIONS = (
         summary="A style or a script of that page",
         parameters=(in_path("name", f"One of {', '.join(ASSETS)}.", next(iter(ASSETS))),),
         answers={200: answer("The file.", _STYLE_OR_SCRIPT, headers=("ETag",)), 304: _SAME},
-        errors=(404, 500),
+        errors=(404, 412, 500),
         key="none",
     ),
 )

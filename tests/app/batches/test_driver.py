@@ -94,17 +94,36 @@ def test_the_end_of_a_job_is_heard_at_once(mill: Mill, started: Callable[..., Dr
     assert time.monotonic() - began_s < 10 * driver_module.NEWS_S / 2
 
 
+def niceness(name: str) -> int:
+    """Of the thread with this name."""
+    [thread] = [each for each in threading.enumerate() if each.name == name]
+    return os.getpriority(os.PRIO_PROCESS, thread.native_id or 0)
+
+
 def test_the_thread_gives_way(mill: Mill, started: Callable[..., Driver]) -> None:
     """Its niceness is its own: the keeper's other threads keep theirs."""
     started("one")
     mine = os.getpriority(os.PRIO_PROCESS, 0)
 
-    def niceness() -> int:
-        [thread] = [each for each in threading.enumerate() if each.name == "one"]
-        return os.getpriority(os.PRIO_PROCESS, thread.native_id or 0)
-
-    until(lambda: niceness() == NICENESS)
+    until(lambda: niceness("one") == max(NICENESS, mine))
     assert os.getpriority(os.PRIO_PROCESS, 0) == mine
+
+
+def test_a_thread_takes_back_nothing_that_it_gave(
+    mill: Mill, started: Callable[..., Driver]
+) -> None:
+    """Where all of the keeper gives way more, asking for less would be refused, and end it."""
+
+    def start_nicely() -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS + 5)
+        started("one")
+
+    thread = threading.Thread(target=start_nicely)
+    thread.start()
+    thread.join()
+    mill.batch(CHAT, map(chat_line, range(1)))
+    until(lambda: mill.worker.work(mill.chat))
+    assert niceness("one") == NICENESS + 5
 
 
 def test_redis_may_be_killed_and_come_back(

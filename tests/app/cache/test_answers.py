@@ -238,7 +238,7 @@ def test_owners_have_nothing_in_common(
     """What one asked is computed again for another, and each finds what is its own."""
     said = []
     for owner in ("alice", "bob", "alice", "bob"):
-        monkeypatch.setattr("app.answering.asking_owner", lambda owner=owner: owner)
+        monkeypatch.setattr("app.answering.owner_of", lambda key, owner=owner: owner)
         said.append(greedy(http).headers["x-cache"])
     assert said == ["miss", "miss", "hit", "hit"]
     assert [job.owner for job in player.jobs] == ["alice", "bob"]

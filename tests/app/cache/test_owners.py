@@ -40,7 +40,7 @@ def test_nothing_is_shared_in_a_thousand_tries(
     http: FlaskClient, player: Player, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every answer that an owner got was computed for that owner, however the two met."""
-    monkeypatch.setattr("app.answering.asking_owner", lambda: request.headers["X-Owner"])
+    monkeypatch.setattr("app.answering.owner_of", lambda key: request.headers["X-Owner"])
     dice = random.Random(7)
     tries = [
         (

@@ -213,7 +213,7 @@ def test_owners_never_share(
     Player(gateway).says_it_is("first")
     streams = []
     for owner in ("alice", "bob"):
-        monkeypatch.setattr("app.answering.asking_owner", lambda owner=owner: owner)
+        monkeypatch.setattr("app.answering.owner_of", lambda key, owner=owner: owner)
         streams.append(greedy(http, stream=True, buffered=False))
     assert [stream.headers["x-cache"] for stream in streams] == ["miss"] * 2
     for stream in streams:

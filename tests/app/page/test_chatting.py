@@ -151,7 +151,7 @@ def test_a_refusal_is_shown_and_the_question_can_be_asked_again(open_tab: Open) 
     assert "lower max_tokens" in tab.page.inner_text(".answer .wrong")
     tab.page.fill("#most", "")
     tab.page.click("text=Ask again")
-    tab.page.wait_for_function("document.querySelector('.answer .said').textContent")
+    tab.page.wait_for_function("() => document.querySelector('.answer .said').textContent")
     assert tab.answered() == "too much"
 
 
@@ -161,7 +161,7 @@ def test_everything_can_be_done_without_a_mouse(open_tab: Open) -> None:
     keys = tab.page.keyboard
     keys.press("Tab")
     keys.press("Enter")
-    tab.page.wait_for_function("document.activeElement.id === 'question'")
+    tab.page.wait_for_function("() => document.activeElement.id === 'question'")
     keys.type("first")
     keys.press("Shift+Enter")
     keys.type("second")

@@ -6,7 +6,7 @@ const KEY_NEEDED = 4401;
 const TRY_LATER = 1013;
 const RESTARTING = 1012;
 const FIRST_PAUSE_MS = 400;
-const LONGEST_PAUSE_MS = 8_000;
+const LONGEST_PAUSE_MS = 4_000;
 const FULL_PAUSE_MS = 60_000;
 // A message comes every second: after so long without one the network is gone.
 const SILENCE_MS = 6_000;

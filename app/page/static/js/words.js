@@ -10,7 +10,7 @@ export const rate = (number) => (number >= 100 || number === 0 ? whole.format(Ma
 
 export function seconds(given) {
   if (given < 0.9995) return `${Math.round(given * 1000)} ms`;
-  if (given < 9.95) return `${tenth.format(given)} s`;
+  if (given < 9.95 && !Number.isInteger(given)) return `${tenth.format(given)} s`;
   if (given < 90) return `${Math.round(given)} s`;
   if (given < 5400) return `${Math.round(given / 60)} min`;
   return `${Math.round(given / 3600)} h`;
