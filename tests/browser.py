@@ -14,7 +14,7 @@ ARGUMENTS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 # Whoever else computes on the machine may have it for a while.
-PATIENCE_MS = 20_000
+PATIENCE_MS = 40_000
 DESKTOP, PHONE = (1280, 800), (360, 740)
 
 

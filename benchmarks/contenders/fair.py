@@ -150,6 +150,7 @@ def main() -> None:
             "alone_ms": alone.p95_ms,
             "beside_ms": beside.p95_ms,
             "service_ms": beside.service_ms,
+            "service_alone_ms": alone.service_ms,
             "times": (beside.p95_ms - alone.p95_ms) / beside.service_ms,
             "flood_s": mean((record.started_s or 0) - record.accepted_s for record in others),
         }

@@ -30,7 +30,8 @@ def fair() -> Measurement:
         (
             Metric("alone_ms", "p95 wait alone, ms"),
             Metric("beside_ms", "p95 wait beside, ms"),
-            Metric("service_ms", "service time, ms"),
+            Metric("service_alone_ms", "service time alone, ms"),
+            Metric("service_ms", "service time beside, ms"),
             Metric("times", "longer by, service times", 2),
             Metric("flood_s", "mean wait of the other's, s", 1),
         ),

@@ -14,9 +14,12 @@ from tests.acceptance.stack import Stack
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack, ready."""
     stack = Stack(tmp_path_factory.mktemp("stack"))
-    stack.start()
-    yield stack
-    stack.stop()
+    # Also one that did not become ready in time is stopped.
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

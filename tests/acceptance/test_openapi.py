@@ -65,7 +65,7 @@ def test_refusals_are_answered_as_described(generated: Generated) -> None:
         ("POST", chat, free, {"body": {**body, "seed": 1}, "headers": twice}, 409),
         ("POST", chat, free, {"body": body, "headers": stale}, 504),
         ("POST", "/v1/completions", free, {"body": large}, 413),
-        ("POST", "/tokenize", free, {"body": {"model": "spare", "content": "a"}}, 503),
+        ("POST", "/tokenize", free, {"body": {"model": "unused", "content": "a"}}, 503),
     ]
     answered = [generated.one(method, path, key, **sent) for method, path, key, sent, _ in asked]
     assert answered == [status for *_, status in asked]

@@ -27,7 +27,16 @@ from tasks.jobs import (
 )
 
 # What an answer does not depend on: everything else must count.
-NEUTRAL = {"id", "created_at", "priority", "metadata", "deadline_at", "shown", "response"}
+NEUTRAL = {
+    "id",
+    "created_at",
+    "priority",
+    "metadata",
+    "deadline_at",
+    "shown",
+    "response",
+    "traceparent",
+}
 
 # How long drawing takes is the machine's affair.
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])

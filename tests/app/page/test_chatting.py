@@ -76,6 +76,7 @@ def test_an_answer_goes_on_after_a_restart_in_order(open_tab: Open, api: ApiServ
     assert "resumed" in tab.facts
 
 
+@pytest.mark.slow
 def test_an_answer_goes_on_after_the_network_was_away(open_tab: Open) -> None:
     """Offline it says so; back again it picks up what was written meanwhile."""
     tab = open_tab().live()
@@ -101,6 +102,7 @@ def test_a_question_that_found_no_server_is_sent_again(open_tab: Open, api: ApiS
     assert tab.answered() == "anybody there"
 
 
+@pytest.mark.slow
 def test_an_answer_goes_on_after_a_reload(open_tab: Open) -> None:
     """The page that is loaded anew knows the conversation, and the job that is answering."""
     tab = open_tab().live()
@@ -170,6 +172,7 @@ def test_everything_can_be_done_without_a_mouse(open_tab: Open) -> None:
     assert tab.page.evaluate("document.activeElement.id") == "question"
 
 
+@pytest.mark.slow
 def test_a_screen_reader_hears_each_answer_once(open_tab: Open) -> None:
     """The polite region says the whole at its end: pieces that are still coming are not read."""
     tab = open_tab().live()

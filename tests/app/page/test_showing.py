@@ -110,6 +110,7 @@ def test_without_the_admin_key_there_are_no_nodes_and_no_buttons(open_tab: Open)
     assert "admin key" in tab.page.inner_text("#more")
 
 
+@pytest.mark.slow
 def test_a_key_is_asked_for_where_it_is_needed(open_tab: Open, closed_api: ApiServer) -> None:
     """A wrong one is refused, the right one opens the page; it is kept in this tab alone."""
     tab = open_tab(url=closed_api.url)
@@ -128,7 +129,7 @@ def test_a_key_is_asked_for_where_it_is_needed(open_tab: Open, closed_api: ApiSe
     tab.live()
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("colours", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_a_phone_shows_all_of_it(open_tab: Open, colours: str) -> None:
     """One part at a time, nothing wider than the screen, and every button is large enough."""
     tab = open_tab(size=PHONE, colours=colours).live()
@@ -152,6 +153,7 @@ def test_every_control_has_a_name(open_tab: Open) -> None:
     assert nameless == []
 
 
+@pytest.mark.slow
 def test_colours_can_be_chosen(open_tab: Open) -> None:
     """The choice outlives a reload; at first they are the system's."""
     tab = open_tab(colours="dark").live()
@@ -162,6 +164,7 @@ def test_colours_can_be_chosen(open_tab: Open) -> None:
     assert re.search("Light", tab.page.get_attribute("#theme-button", "aria-label") or "")
 
 
+@pytest.mark.slow
 def test_the_queue_away_is_said(browser: Browser, api: ApiServer) -> None:
     """What was known stays, marked as old; the page works again by itself."""
     tab = Tab(browser, f"{api.url}/").live()

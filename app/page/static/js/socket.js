@@ -8,8 +8,8 @@ const RESTARTING = 1012;
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 4_000;
 const FULL_PAUSE_MS = 60_000;
-// A message comes every second: after so long without one the network is gone.
-const SILENCE_MS = 6_000;
+// A message comes every second, later from a machine that is busy: then the network is gone.
+const SILENCE_MS = 15_000;
 
 /** Calls `on.state(state, reason)` and `on.message(message)`. */
 export class LiveSocket {
