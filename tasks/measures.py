@@ -16,6 +16,7 @@ a total that falls by 1e-18 is to Prometheus a counter that began anew, and all 
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ class Measures:
                 continue
             arguments += [_MEANING + family.name.encode(), _meaning(family)]
             for sample in family.samples:
-                if millionths := round(sample.value * MILLION):
+                if millionths := _millionths(sample.value):
                     arguments += [_field(family, sample), str(millionths)]
         return bool(self._fold([self._keys.measures, self._keys.measures_past], arguments))
 
@@ -185,7 +186,7 @@ def added_up(families: Iterable[Family]) -> list[Family]:
         samples = sums.setdefault(family.name, {})
         for sample in family.samples:
             key = (sample.name, sample.labels)
-            samples[key] = samples.get(key, 0) + round(sample.value * MILLION)
+            samples[key] = samples.get(key, 0) + _millionths(sample.value)
     return [
         msgspec.structs.replace(
             known[name],
@@ -220,6 +221,11 @@ def _put_of(process: bytes, raw: bytes, now_ms: int) -> Put | None:
         return None  # of a release that writes it otherwise: its own processes add it up
 
 
+def _millionths(value: float) -> int:
+    # One number that is none must not hide all others.
+    return round(value * MILLION) if math.isfinite(value) else 0
+
+
 def _field(family: Family, sample: Sample) -> bytes:
     return _past_key.encode([family.name, sample.name, sample.labels])
 
@@ -229,16 +235,30 @@ def _meaning(family: Family) -> bytes:
 
 
 def _past_of(rows: Mapping[bytes, bytes]) -> list[Family]:
+    """The families of the past, without what another release wrote otherwise."""
     samples: dict[str, list[Sample]] = {}
     for field, value in rows.items():
-        if not field.startswith(_MEANING):
-            family, name, labels = msgspec.json.decode(field, type=tuple[str, str, Labels])
-            samples.setdefault(family, []).append(Sample(name, labels, int(value) / MILLION))
-    found = []
-    for name, listed in samples.items():
-        meaning = rows.get(_MEANING + name.encode())
-        kind, text = (
-            msgspec.json.decode(meaning, type=tuple[Kind, str]) if meaning else ("counter", "")
-        )
-        found.append(Family(name, kind, text, tuple(listed)))
-    return found
+        if not field.startswith(_MEANING) and (read := _past_sample(field, value)) is not None:
+            family, sample = read
+            samples.setdefault(family, []).append(sample)
+    return [
+        Family(name, *_meant(rows.get(_MEANING + name.encode())), tuple(listed))
+        for name, listed in samples.items()
+    ]
+
+
+def _past_sample(field: bytes, value: bytes) -> tuple[str, Sample] | None:
+    try:
+        family, name, labels = msgspec.json.decode(field, type=tuple[str, str, Labels])
+        return family, Sample(name, labels, int(value) / MILLION)
+    except ValueError:
+        return None
+
+
+def _meant(meaning: bytes | None) -> tuple[Kind, str]:
+    try:
+        if meaning is not None:
+            return msgspec.json.decode(meaning, type=tuple[Kind, str])
+    except ValueError:
+        pass
+    return "counter", ""

@@ -49,7 +49,8 @@ QUIET_S = 1.0
 class Refusals:
     """A line in the log for refused keys, at most one a second: who tries many fills no disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, event: str) -> None:
+        self._event = event
         self._lock = threading.Lock()
         self._told_at = float("-inf")
         self._untold = 0
@@ -61,9 +62,7 @@ class Refusals:
             if time.monotonic() - self._told_at < QUIET_S:
                 return
             number, self._untold, self._told_at = self._untold, 0, time.monotonic()
-        log.warning(
-            "api key refused", remote=request.remote_addr, path=request.path, requests=number
-        )
+        log.warning(self._event, remote=request.remote_addr, path=request.path, requests=number)
 
 
 def check_key() -> None:
@@ -88,7 +87,7 @@ def _check_admin(sent: str) -> None:
     try:
         cast(Admin, current_app.extensions["admin"]).key.check(sent)
     except refusals.WrongKey:
-        log.warning("admin key refused", remote=request.remote_addr, path=request.path)
+        cast(Refusals, current_app.extensions["admin_refusals"]).note()
         raise
 
 

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from simple_websocket import Server
 
 from app.drain import drain
-from app.keys.errors import WrongKey
+from app.keys.errors import ForeignPage, WrongKey
 from app.live import view
 from app.live.place import Live
 from app.live.visitor import HELLO_LIMIT_BYTES, Visitor, authorization_of, hello_of
@@ -38,7 +38,7 @@ KEY_NEEDED = 4401
 
 
 Admit = Callable[[str], Visitor]
-"""Who brings this ``Authorization``; raises ``WrongKey``, and ``QueueUnavailable``."""
+"""Who brings this ``Authorization``; raises ``WrongKey``, ``ForeignPage``, ``QueueUnavailable``."""
 
 Ending = tuple[int, str]
 """The code and the reason that a socket is closed with."""
@@ -74,6 +74,8 @@ def _converse(
             return _show(connection, live, visitor, lambda: admit(authorization_of(hello)))
         except WrongKey:
             return KEY_NEEDED, "The key is missing or wrong."
+        except ForeignPage:
+            return POLICY, "pages of this origin, or at this name, are shown nothing without a key"
         except QueueUnavailable:
             return RESTARTING, "the queue does not answer, and nobody can tell whose key this is"
 

@@ -34,6 +34,8 @@ class Folder:
                     log.info("measures folded", process=process)
             except redis.RedisError as error:
                 log.info("no measures folded", error=type(error).__name__)
+            except Exception:  # one entry that is odd must not end it for all others
+                log.exception("no measures folded")
 
     def stop(self) -> None:
         """End after the current round."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 import redis
+import structlog
 
 from app.batches.book import Book
 from app.batches.record import ENDED, Status
@@ -22,6 +23,8 @@ from tasks.gateway import Gateway
 from tasks.keys import Keys
 from tasks.measures import Family
 from tasks.roster import Report
+
+log = structlog.get_logger(__name__)
 
 # An answer that comes later is of no use to a scrape.
 CACHE_TIMEOUT_S = 1.0
@@ -40,18 +43,27 @@ class Standing:
         self._cache = connect(settings.cache_url, timeout_s=CACHE_TIMEOUT_S)
 
     def families(self) -> list[Family]:
-        """All of them; raises ``redis.RedisError`` when the queue does not answer."""
+        """All that can be read; raises ``redis.RedisError`` when the queue does not answer.
+
+        A part with a row in it that another release wrote otherwise hides no other part.
+        """
         told = Families()
         queues = self._queues()
-        self._tell_lines(told, queues)
-        self._tell_ends(told, queues)
-        self._tell_workers(told, queues)
-        self._tell_models(told)
-        for name, node in sorted(self._gateway.fleet.nodes().items()):
-            _tell_node(told, name, node)
-        self._tell_batches(told)
-        self._tell_chores(told)
-        self._tell_cache_counts(told)
+        parts: tuple[Callable[[], None], ...] = (
+            lambda: self._tell_lines(told, queues),
+            lambda: self._tell_ends(told, queues),
+            lambda: self._tell_workers(told, queues),
+            lambda: self._tell_models(told),
+            lambda: self._tell_nodes(told),
+            lambda: self._tell_batches(told),
+            lambda: self._tell_chores(told),
+            lambda: self._tell_cache_counts(told),
+        )
+        for part in parts:
+            try:
+                part()
+            except (ValueError, KeyError) as error:
+                log.warning("a part of the metrics cannot be read", error=type(error).__name__)
         _tell_server(told, "queue", self._gateway.redis)
         _tell_server(told, "cache", self._cache)
         return told.built()
@@ -106,6 +118,10 @@ class Standing:
                 not known.is_fine,
                 model=name,
             )
+
+    def _tell_nodes(self, told: Families) -> None:
+        for name, node in sorted(self._gateway.fleet.nodes().items()):
+            _tell_node(told, name, node)
 
     def _tell_batches(self, told: Families) -> None:
         records = [found for found in self._book.many(self._book.open()) if found is not None]

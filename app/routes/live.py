@@ -63,5 +63,8 @@ def _admit(authorization: str) -> Visitor:
     except WrongKey:
         cast(Refusals, current_app.extensions["key_refusals"]).note()
         raise
+    if key is None:
+        # The key comes after the handshake: only now is it known that there is none.
+        keys().check_page(request.headers.get("Origin"), request.host)
     # By its digest it is that of the environment: nobody else's key has this record.
     return Visitor(admin=True) if key is ADMIN else Visitor(key)

@@ -18,7 +18,8 @@ from app.limits.headers import told
 from app.metrics.requests import began_s, metrics
 from app.metrics.watch import Watch
 from app.openai.chat import parse_chat
-from app.openai.errors import ServerRestarting, body_of
+from app.openai.errors import ServerRestarting, Unsupported, body_of
+from app.openai.responses.ids import response_id
 from app.openai.restart import resumable_ending
 from app.owners import owner_of
 from app.rendering import Chunks, chunks_of
@@ -32,7 +33,7 @@ from app.tracing import answering_message
 from tasks.api_keys import ApiKey
 from tasks.errors import JobCancelled, TaskError, UnknownJob
 from tasks.events import Done, Event, Failed
-from tasks.jobs import new_id
+from tasks.jobs import ChatJob, Job, new_id
 from tasks.records import Record
 from tasks.subscription import Subscription
 
@@ -50,6 +51,8 @@ class Answer:
         self._who = who
         self._reader = Reader(connection)
         self._frames = Frames(message.id)
+        # Set as its last message leaves: who has heard that may ask again, under the same id, too.
+        self.ended = False
         # What lives on when it is left, and is therefore ended in so many words.
         self._to_end: Record | None = None
 
@@ -73,9 +76,9 @@ class Answer:
         except ClientLeft:
             if self._reader.cancelled:
                 self._end_job()
-                self._connection.send(self._frames.error(CANCELLED, 409))
+                self._send_last(self._frames.error(CANCELLED, 409))
         except Exception as error:  # noqa: BLE001 - the one table of errors answers it as by HTTP.
-            self._connection.send(self._refusal(error))
+            self._send_last(self._refusal(error))
 
     def _answer(self) -> None:
         g.job_id = new_id()
@@ -114,8 +117,10 @@ class Answer:
         gateway = services().gateway
         record = gateway.records.find(message.job, owner_of(g.api_key))
         check_log(gateway, record)
+        job = gateway.records.job(record.id)
+        _check_chunks(job)
         self._to_end = record
-        chunks = chunks_of(gateway.records.job(record.id))
+        chunks = chunks_of(job)
         with gateway.follow(record) as subscription:
             self._connection.send(self._frames.job(record.id, {}))
             # All events are read again: later chunks may depend on those that the client has.
@@ -137,7 +142,7 @@ class Answer:
         for event in kept.events:
             if (chunk := chunks.chunk(event)) is not None:
                 self._connection.send(self._frames.chunk(None, chunk))
-        self._connection.send(self._frames.done())
+        self._send_last(self._frames.done())
 
     def _name_job(self, job_id: str | None, submission: Submission) -> None:
         headers = submission.sought.headers() | _limits()
@@ -164,18 +169,22 @@ class Answer:
         except ServerRestarting:
             subscription.hand_over()
             ending = resumable_ending(subscription.job_id, max(subscription.seq, skip))
-            self._connection.send(self._frames.error(ending, 503))
+            self._send_last(self._frames.error(ending, 503))
 
     def _tell(self, chunks: Chunks, seq: int, event: Event, skip: int) -> None:
         chunk = chunks.chunk(event)
         if isinstance(event, Failed):
             assert chunk is not None, "every kind of job says how it failed"
-            self._connection.send(self._frames.error(chunk))
+            self._send_last(self._frames.error(chunk))
             return
         if chunk is not None and seq > skip:
             self._connection.send(self._frames.chunk(seq, chunk))
         if isinstance(event, Done):
-            self._connection.send(self._frames.done())
+            self._send_last(self._frames.done())
+
+    def _send_last(self, message: bytes) -> None:
+        self.ended = True
+        self._connection.send(message)
 
     def _tell_position(self, position: Position) -> None:
         try:
@@ -198,6 +207,16 @@ class Answer:
         after_ms = response.headers.get("retry-after-ms")
         return self._frames.error(
             response.get_data(), response.status_code, None if after_ms is None else int(after_ms)
+        )
+
+
+def _check_chunks(job: Job) -> None:
+    """Raise ``Unsupported`` for a response: its stream has events of its own, and no chunks."""
+    if isinstance(job, ChatJob) and job.response is not None:
+        raise Unsupported(
+            f"The job {job.id!r} answers a response, which has no chunks: follow it with"
+            f" GET /v1/responses/{response_id(job.id)}?stream=true.",
+            param="job",
         )
 
 

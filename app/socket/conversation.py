@@ -96,7 +96,9 @@ class Conversation:
 
     def _refusal(self, asked: Create | Resume) -> tuple[str | None, bytes, int] | None:
         """Why ``asked`` is not begun, and the id that is told."""
-        if asked.id in self._open:
+        # One that has said its last word may still be putting its things away.
+        busy = [id for id, answer in self._open.items() if not answer.ended]
+        if asked.id in busy:
             error = BadRequest(
                 f"{asked.id!r} is being answered: choose another 'id' for every request.",
                 param="id",
@@ -104,7 +106,7 @@ class Conversation:
             # Under its own id it would be the end of the answer that is open.
             return None, body_of(error), error.status
         most = self._settings.socket_answers
-        if len(self._open) >= most:
+        if len(busy) >= most:
             body = error_body(
                 f"{most} answers are open on this connection, which is the most: wait for one to"
                 " end, or open another connection.",
@@ -126,7 +128,8 @@ class Conversation:
             try:
                 answer.run()
             finally:
-                self._open.pop(asked.id, None)
+                if self._open.get(asked.id) is answer:
+                    del self._open[asked.id]
                 self._threads.discard(thread)
 
         thread = threading.Thread(target=run, name="socket answer", daemon=True)

@@ -47,7 +47,14 @@ def authorization_of(headers: Headers) -> str:
 def check_origin(headers: Headers, allowed: Iterable[str]) -> None:
     """Raise ``ForeignOrigin`` for a page that is neither this server's nor one of ``allowed``."""
     origin = headers.get("Origin")
-    if origin is None or urlsplit(origin).netloc == headers.get("Host"):
+    if origin is None or _place_of(origin) == headers.get("Host"):
         return
     if not {ANY, origin.lower()} & set(allowed):
         raise ForeignOrigin(origin[:200])
+
+
+def _place_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None  # no origin at all, as "http://["

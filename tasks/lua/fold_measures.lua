@@ -8,7 +8,10 @@ for i = 3, #ARGV, 2 do
   if string.sub(ARGV[i], 1, 1) == '#' then
     redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
   else
-    redis.call('HINCRBY', KEYS[2], ARGV[i], ARGV[i + 1])
+    -- What another release wrote there is no whole number: it begins anew. An error here would leave
+    -- a part of the entry added and the entry in its place, to be added again.
+    local added = redis.pcall('HINCRBY', KEYS[2], ARGV[i], ARGV[i + 1])
+    if type(added) == 'table' then redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
   end
 end
 redis.call('HDEL', KEYS[1], ARGV[1])

@@ -97,11 +97,10 @@ local function tokens_of(log, state)
 end
 
 -- Tokens were taken by an estimate when the job was accepted: from its end on they are exact.
-local function settle(budgets, job, log, state, taken, now)
+local function settle(budgets, log, state, taken, now)
   local estimate, limit, key_id = string.match(taken, '^(%d+) (%d+) (.*)$')
   local tokens = tokens_of(log, state)
   if tokens then use(budgets .. key_id, 'tokens', tonumber(limit), now, tokens - estimate) end
-  redis.call('HDEL', job, 'taken')
 end
 
 -- A job's record outlives its log for so long: until then a reader is told that the log is gone,
@@ -136,11 +135,16 @@ local function end_job(ends, job, log, id, state)
     record_s = math.max(record_s, WEBHOOK_S)
     redis.call('ZADD', ends.webhooks, now, id)
   end
+  if kept[7] then
+    redis.call('HDEL', job, 'taken')
+    -- Before the log may go, for it tells the tokens. What cannot be read there, or is no budget,
+    -- costs nobody the end of a job: the estimate stays taken.
+    pcall(settle, ends.budgets, log, state, kept[7], now)
+  end
   redis.call('EXPIRE', log, keep_s)
   redis.call('EXPIRE', job, record_s)
   redis.call('ZADD', ends.ended, now + record_s * 1000, id .. ' ' .. kept[2])
   if kept[6] then tell(ends.batch_news) else redis.call('SREM', ends.open_of .. kept[2], id) end
-  if kept[7] then settle(ends.budgets, job, log, state, kept[7], now) end
   -- How many ended so, ever: here, because this is done once for each job, whoever ends it.
   redis.call('HINCRBY', ends.paces, state .. ' ' .. kept[1], 1)
   -- What ended without ever being computed says nothing of the model's pace.

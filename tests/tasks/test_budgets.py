@@ -14,7 +14,7 @@ from tasks.connection import Client, now_ms
 from tasks.errors import QueueFull, RateLimited
 from tasks.events import Done, Event, Failed, Started, Token, Usage
 from tasks.jobs import Priority, new_id
-from tasks.ledger import Ledger
+from tasks.ledger import Entry, Ledger
 from tasks.settings import QueueSettings
 from tasks.terms import Allowance, Terms
 from tasks.upkeep import Upkeep
@@ -244,6 +244,41 @@ def test_an_end_that_is_said_twice_settles_once(ledger: Ledger, budgets: Budgets
     claim = claimed(ledger)
     for _ in range(2):
         append(ledger, claim, 1, Done(Usage(5, 5)), state="done")
+    assert tokens_used(budgets) == 10
+
+
+@pytest.mark.parametrize("event", [b"", b"\xc1", b"\x2a", b"\x92\xa1s\xc0", b"\x92\xa1t\x01"])
+@pytest.mark.parametrize("state", ["done", "cancelled"])
+def test_an_event_that_tells_no_tokens_ends_its_job(
+    ledger: Ledger, budgets: Budgets, event: bytes, state: Any
+) -> None:
+    """Another release may write events otherwise: the estimate stays, and nothing else does."""
+    job = a_job(owner="ann")
+    ledger.accept(job, QUEUE, under(tokens_per_minute=SLOW, tokens=40))
+    ledger.append([Entry(claimed(ledger), QUEUE, 1, [event], state)])
+    assert (ledger.state(job.id), tokens_used(budgets)) == (state, 40)
+    assert ledger.redis.hget(ledger.keys.paces, f"{state} {QUEUE}") == b"1"
+    assert ledger.redis.ttl(ledger.keys.log(job.id)) > 0
+
+
+def test_a_budget_of_another_type_ends_no_job_otherwise(ledger: Ledger) -> None:
+    """A hand at the keys costs the key its count, and not the job its end."""
+    job = a_job(owner="ann")
+    ledger.accept(job, QUEUE, under(tokens_per_minute=SLOW, tokens=40))
+    claim = claimed(ledger)
+    ledger.redis.delete(ledger.keys.budget(KEY))
+    ledger.redis.set(ledger.keys.budget(KEY), "x")
+    append(ledger, claim, 1, Done(Usage(5, 5)), state="done")
+    assert ledger.state(job.id) == "done"
+    assert ledger.redis.hget(ledger.keys.paces, f"done {QUEUE}") == b"1"
+
+
+def test_a_job_whose_log_goes_at_once_is_settled(ledger: Ledger, budgets: Budgets) -> None:
+    """Its owner had it forgotten while it ran: what it came to counts all the same."""
+    job = a_job(owner="ann")
+    ledger.accept(job, QUEUE, under(tokens_per_minute=SLOW, tokens=40))
+    ledger.redis.hset(ledger.keys.job(job.id), "keep_s", 0)
+    append(ledger, claimed(ledger), 1, Done(Usage(5, 5)), state="done")
     assert tokens_used(budgets) == 10
 
 

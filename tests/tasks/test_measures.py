@@ -160,6 +160,48 @@ def test_an_entry_that_cannot_be_read_hides_no_other(
     assert place.totals()[TOKENS] == {MODEL: 3}
 
 
+def test_a_past_that_cannot_be_read_hides_no_other(
+    place: Measures, client: Client, settings: QueueSettings
+) -> None:
+    """Another release may have written fields, numbers and meanings otherwise."""
+    place.put("a", dead(tokens(3)), first=True)
+    place.fold_gone()
+    past = Keys(settings.key_prefix).measures_past
+    client.hset(
+        past,
+        mapping={
+            "odd": "1",
+            '["f","g",[]]': "2.5",
+            '["h","h_total",[]]': "1000000",
+            "#h": "[1]",
+            b"\xff": b"\xff",
+        },
+    )
+    assert place.totals() == {TOKENS: {MODEL: 3}, "h_total": {(): 1}}
+
+
+def test_a_past_that_is_no_number_begins_anew(
+    place: Measures, client: Client, settings: QueueSettings
+) -> None:
+    """A fold that failed at it half-way would add the rest again in each round."""
+    place.put("a", dead(tokens(3), waits(1, 4)), first=True)
+    past = Keys(settings.key_prefix).measures_past
+    field = '["millrace_wait_seconds","millrace_wait_seconds_count",[["model","m"]]]'
+    client.hset(past, field, "2.5")
+    assert place.fold_gone() == ["a"]
+    assert client.hget(past, field) == b"4000000"
+    assert place.totals()[TOKENS] == {MODEL: 3}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_sample_that_is_no_number_hides_no_other(place: Measures, value: float) -> None:
+    """It counts for nothing, read or folded."""
+    place.put("a", dead(tokens(value), waits(1, 4)), first=True)
+    assert place.totals()["millrace_wait_seconds_count"] == {MODEL: 4}
+    assert place.fold_gone() == ["a"]
+    assert place.totals()["millrace_wait_seconds_count"] == {MODEL: 4}
+
+
 def test_tokens_by_model() -> None:
     """Samples of one name add up by a label's value."""
     samples = {

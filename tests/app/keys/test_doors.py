@@ -162,6 +162,18 @@ def test_a_refusal_is_in_the_log_and_no_key_is(
         assert secret not in caplog.text
 
 
+def test_who_tries_many_admin_keys_fills_no_disk(
+    logged: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A line a second, as with other keys; and no key is in it."""
+    began = time.monotonic()
+    for number in range(100):
+        logged.get("/admin/keys", headers=bearer(f"{ADMIN_KEY}{number}"))
+    seconds = int(time.monotonic() - began) + 1
+    assert 1 <= caplog.text.count("admin key refused") <= seconds
+    assert ADMIN_KEY not in caplog.text
+
+
 def test_redis_being_away_is_told_as_such(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 with a time to come again, for a key that this process has not seen of late."""
     http = build(queue_url="redis://127.0.0.1:1/0")
