@@ -40,9 +40,9 @@ log = structlog.get_logger(__name__)
 
 # Most jobs in hand at once, and the tokens in hand beyond which only as many jobs are taken as
 # the model has slots: what is claimed early cannot be claimed by another worker, and whoever comes
-# later, of another owner, waits behind it. Eight full batches are enough to choose from.
+# later, of another owner, waits behind it. Four full batches are enough to choose from.
 MOST_JOBS = 64
-ENOUGH_TOKENS = 4_096
+ENOUGH_TOKENS = 2_048
 # How long a job's texts are is known when it is claimed: so many at a time are no great mistake.
 # With 64 at once, of 16 texts each, another owner's texts waited for 3 s.
 MOST_AT_ONCE = 8
