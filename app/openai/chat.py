@@ -9,7 +9,7 @@ from app.openai.asked import Asked
 from app.openai.body import decode
 from app.openai.chat_fields import ChatBody
 from app.openai.errors import BadRequest, Unsupported
-from app.openai.forms import check_endings, form_of
+from app.openai.forms import agreed_form, check_endings, form_of
 from app.openai.messages import DATA_URLS_ONLY, messages_of
 from app.openai.models import chat_model
 from app.openai.request_fields import deadline_at
@@ -70,21 +70,10 @@ def parse_chat(
 
 
 def _form(asked: ChatBody, toolbox: Toolbox) -> Form | None:
-    """The form of the answer, which is either a document of that form or a call, never both."""
+    """The form of the answer, unless it may be a call."""
     if toolbox.must_call:
         check_endings("tool_choice", "a call", asked, may_stop=True)
-    found = form_of(asked, asked.response_format)
-    if found is None:
-        return None
-    param, form = found
-    if toolbox.may_call:
-        raise BadRequest(
-            f"'{param}' and 'tools' both say what the answer must look like: leave one of them "
-            "out, or set 'tool_choice' to none.",
-            param=param,
-        )
-    check_endings(param, "an answer of that form", asked, may_stop=False)
-    return form
+    return agreed_form(form_of(asked, asked.response_format), asked, may_call=toolbox.may_call)
 
 
 def _top_logprobs(asked: ChatBody) -> int | None:

@@ -70,6 +70,26 @@ def form_of(asked: Formed, response_format: ResponseFormat | None) -> tuple[str,
     return first, found[first]
 
 
+def agreed_form(
+    found: tuple[str, Form] | None, asked: AnswerBody, *, may_call: bool
+) -> Form | None:
+    """The form that the field ``found`` names; ``BadRequest`` when the answer may be a call, too.
+
+    An answer is a document of its form or a call, never both.
+    """
+    if found is None:
+        return None
+    param, form = found
+    if may_call:
+        raise BadRequest(
+            f"'{param}' and 'tools' both say what the answer must look like: leave one of them "
+            "out, or set 'tool_choice' to none.",
+            param=param,
+        )
+    check_endings(param, "an answer of that form", asked, may_stop=False)
+    return form
+
+
 def check_endings(param: str, promise: str, asked: AnswerBody, *, may_stop: bool) -> None:
     """Refuse what would cut short, or never end, what the field ``param`` has promised."""
     if asked.ignore_eos:

@@ -118,7 +118,7 @@ class Answer:
         record = gateway.records.find(message.job, owner_of(g.api_key))
         check_log(gateway, record)
         job = gateway.records.job(record.id)
-        _check_chunks(job)
+        check_chunks(job)
         self._to_end = record
         chunks = chunks_of(job)
         with gateway.follow(record) as subscription:
@@ -210,7 +210,7 @@ class Answer:
         )
 
 
-def _check_chunks(job: Job) -> None:
+def check_chunks(job: Job) -> None:
     """Raise ``Unsupported`` for a response: its stream has events of its own, and no chunks."""
     if isinstance(job, ChatJob) and job.response is not None:
         raise Unsupported(

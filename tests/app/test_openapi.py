@@ -117,7 +117,8 @@ def test_every_parameter_of_a_path_is_described() -> None:
 @pytest.mark.parametrize("name", sorted(schemas()))
 def test_schemas_are_json_schemas(name: str) -> None:
     """Each keeps to the metaschema."""
-    Draft202012Validator.check_schema(DOCUMENT["components"]["schemas"][name])
+    rules = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+    assert list(rules.iter_errors(DOCUMENT["components"]["schemas"][name])) == []
 
 
 @pytest.mark.parametrize("name", sorted(REQUEST_STRUCTS.values()))

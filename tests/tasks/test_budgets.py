@@ -105,8 +105,11 @@ def test_a_retried_call_takes_one_request(budgets: Budgets) -> None:
 
 def test_keys_have_budgets_of_their_own(budgets: Budgets) -> None:
     """Also those of one owner."""
-    budgets.charge(a_key(requests_per_minute=1), new_id())
-    budgets.charge(ApiKey(id="key_2", owner="ann", requests_per_minute=1), new_id())
+    first, second = (ApiKey(id=f"key_{n}", owner="ann", requests_per_minute=1) for n in (1, 2))
+    budgets.charge(first, new_id())
+    requests = budgets.standing(second).requests
+    assert requests is not None
+    assert requests.used == 0
 
 
 def test_a_budget_that_is_whole_again_is_forgotten(budgets: Budgets, ledger: Ledger) -> None:

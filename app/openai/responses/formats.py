@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.openai.errors import BadRequest
-from app.openai.forms import check_endings, check_name, form_of, schema_text
+from app.openai.forms import agreed_form, check_endings, check_name, form_of, schema_text
 from app.openai.responses.fields import ResponseBody, TextFormat
 from app.openai.tools import Toolbox, missing
 from tasks.jobs import Form
@@ -25,17 +25,7 @@ def response_form(asked: ResponseBody, toolbox: Toolbox) -> Form | None:
                 param=found[0],
             )
         found = _FORMAT, form
-    if found is None:
-        return None
-    param, form = found
-    if toolbox.may_call:
-        raise BadRequest(
-            f"'{param}' and 'tools' both say what the answer must look like: leave one of them "
-            "out, or set 'tool_choice' to none.",
-            param=param,
-        )
-    check_endings(param, "an answer of that form", asked, may_stop=False)
-    return form
+    return agreed_form(found, asked, may_call=toolbox.may_call)
 
 
 def _form(given: TextFormat) -> Form | None:

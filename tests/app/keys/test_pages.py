@@ -12,6 +12,15 @@ HERE = "127.0.0.1:8000"
 PAGE = "https://chat.example"
 
 
+def is_answered(origin: str | None, host: str, named: frozenset[str] = frozenset()) -> bool:
+    """Whether a page of ``origin`` that calls this server ``host`` gets an answer."""
+    try:
+        check_page(origin, host, named)
+    except ForeignPage:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(
     "origin",
     [
@@ -40,7 +49,7 @@ def test_a_page_of_another_origin_is_refused(origin: str) -> None:
 )
 def test_programs_our_page_and_named_ones_are_answered(origin: str | None) -> None:
     """Programs send no origin, or one of a scheme that no web page has."""
-    check_page(origin, HERE, frozenset({PAGE}))
+    assert is_answered(origin, HERE, frozenset({PAGE}))
 
 
 @pytest.mark.parametrize(
@@ -61,17 +70,17 @@ def test_a_name_that_anybody_could_let_lead_here_is_refused(host: str) -> None:
 )
 def test_addresses_and_names_of_this_network_are_answered(host: str) -> None:
     """Nobody outside decides where they lead."""
-    check_page(None, host, frozenset())
+    assert is_answered(None, host)
 
 
 def test_a_page_that_is_named_names_its_host_too() -> None:
     """A proxy in front may keep the name."""
-    check_page(PAGE, "chat.example", frozenset({PAGE}))
+    assert is_answered(PAGE, "chat.example", frozenset({PAGE}))
 
 
 def test_a_star_lets_every_page_in() -> None:
     """Whoever sets it was told."""
-    check_page("https://evil.example", "evil.example", frozenset({"*"}))
+    assert is_answered("https://evil.example", "evil.example", frozenset({"*"}))
 
 
 def test_a_request_of_a_strangers_page_does_nothing(build: Build) -> None:
