@@ -15,6 +15,8 @@ from tests.acceptance.test_disconnect import wait_for
 
 MODEL = "minilm-l6"
 QUEUE = f"embed.{MODEL}"
+# What a worker claims in one call.
+SEVERAL = 8
 CLIENTS = 32
 
 
@@ -34,7 +36,7 @@ def test_company_changes_no_vector(stack: Stack) -> None:
 
 
 def test_a_killed_worker_loses_none_of_the_jobs_that_it_claimed_together(stack: Stack) -> None:
-    """Thirty requests are in its hands at kill -9, and all thirty are answered."""
+    """Several of thirty requests are in its hands at kill -9, and all thirty are answered."""
     requests = [[f"Request {n}, text {i}." for i in range(30)] for n in range(30)]
     ledger, running = stack.ledger, stack.ledger.keys.running(QUEUE)
     pid = stack.pid_of(f"-Q {QUEUE}")
@@ -43,10 +45,10 @@ def test_a_killed_worker_loses_none_of_the_jobs_that_it_claimed_together(stack: 
         answers = [clients.submit(vectors_of, stack, texts) for texts in requests]
         wait_for(lambda: ledger.waiting(QUEUE) == len(requests), 10)
         os.kill(pid, signal.SIGCONT)
-        wait_for(lambda: ledger.redis.zcard(running) == len(requests), 10)
+        wait_for(lambda: ledger.redis.zcard(running) >= SEVERAL, 10)
         os.kill(pid, signal.SIGKILL)
         held = ledger.redis.zcard(running)
         shapes = [answer.result().shape for answer in answers]
-    assert held > len(requests) // 2
+    assert held >= SEVERAL
     assert shapes == [(30, 384)] * len(requests)
     stack.wait_for(f"-Q {QUEUE}", other_than=pid)
