@@ -24,6 +24,8 @@ from app.socket.connection import Closed, Connection
 from tasks.errors import QueueUnavailable
 
 HELLO_WITHIN_S = 5.0
+# One that finds no room is not waited for that long.
+FULL_HELLO_WITHIN_S = 1.0
 # How often a socket looks whether it must end.
 LOOK_S = 0.5
 # A key that was revoked shows nothing more after so long.
@@ -56,6 +58,8 @@ def _converse(
     server: Server, connection: Connection, live: Live, admit: Admit, *, admin_exists: bool
 ) -> Ending:
     if live.full:
+        # Closed over its first message, which is on its way, it would be reset, and never told why.
+        connection.receive(FULL_HELLO_WITHIN_S)
         return TRY_LATER, "as many watch as may: try again in a minute"
     with ExitStack() as until_end:
         # Counted from its first byte on: those that never say who they are count, too.
