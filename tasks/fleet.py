@@ -9,7 +9,7 @@ the workers that run go on.
 from __future__ import annotations
 
 import logging
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
@@ -17,11 +17,10 @@ from tasks import hosts, scripts
 from tasks.connection import Client, now_ms
 from tasks.keys import Keys
 from tasks.model import Model
+from tasks.rows import readable
 from tasks.settings import QueueSettings
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 class Gpu(msgspec.Struct, frozen=True):
@@ -165,7 +164,7 @@ class Fleet:
 
     def all_nodes(self) -> dict[str, NodeReport]:
         """Every node's last report, also of those that have gone silent."""
-        return _decoded(self.redis.hgetall(self._keys.nodes), NodeReport)
+        return readable(self.redis.hgetall(self._keys.nodes), NodeReport)
 
     def forget_silent(self, silent_ms: int) -> list[str]:
         """Forget the nodes that reported last so long ago, and what they were to serve; who.
@@ -186,7 +185,7 @@ class Fleet:
 
     def all_assignments(self) -> dict[str, dict[str, Assignment]]:
         """What every node is to serve, by node and model."""
-        return _decoded(self.redis.hgetall(self._keys.assignments), dict[str, Assignment])
+        return readable(self.redis.hgetall(self._keys.assignments), dict[str, Assignment])
 
     def assign(self, node: str, assignments: dict[str, Assignment]) -> None:
         """Say what a node is to serve, all of it; nothing forgets the node."""
@@ -197,7 +196,7 @@ class Fleet:
 
     def wishes(self) -> dict[str, Wish]:
         """What was wished for each model, by name; one without a wish has its definition's."""
-        return _decoded(self.redis.hgetall(self._keys.wishes), Wish)
+        return readable(self.redis.hgetall(self._keys.wishes), Wish)
 
     def wish(self, model: str, wish: Wish | None) -> None:
         """Wish it so, whatever was wished before; None forgets it."""
@@ -232,7 +231,7 @@ class Fleet:
 
     def placements(self) -> dict[str, Placement]:
         """Where each model is, by name, as the placer saw it last."""
-        return _decoded(self.redis.hgetall(self._keys.placements), Placement)
+        return readable(self.redis.hgetall(self._keys.placements), Placement)
 
     def place(self, placements: dict[str, Placement]) -> None:
         """Say where each model is; those left out are forgotten."""
@@ -243,7 +242,3 @@ class Fleet:
                 rows = {name: msgspec.json.encode(each) for name, each in placements.items()}
                 pipe.hset(key, mapping=rows)
             pipe.execute()
-
-
-def _decoded(rows: dict[bytes, bytes], kind: type[T]) -> dict[str, T]:
-    return {name.decode(): msgspec.json.decode(row, type=kind) for name, row in rows.items()}

@@ -9,6 +9,7 @@ import msgspec
 from tasks import hosts, scripts
 from tasks.connection import Client, now_ms
 from tasks.keys import Keys
+from tasks.rows import readable
 from tasks.settings import QueueSettings
 
 
@@ -73,16 +74,17 @@ class Roster:
 
     def all_workers(self, queue: str) -> dict[str, Report]:
         """The reports of the queue's workers, also of those that have gone silent."""
-        rows = self._redis.hgetall(self._keys.workers(queue))
-        return {k.decode(): msgspec.json.decode(v, type=Report) for k, v in rows.items()}
+        return readable(self._redis.hgetall(self._keys.workers(queue)), Report)
 
     def prune(self, queue: str) -> None:
-        """Drop the reports of workers that are long silent."""
+        """Drop the reports of workers that are long silent, and what is no report."""
         now = now_ms(self._redis)
         key = self._keys.workers(queue)
-        for instance, row in self._redis.hgetall(key).items():
-            if msgspec.json.decode(row, type=Report).expires_ms < now:
-                self._redis.hdel(key, instance)
+        rows = self._redis.hgetall(key)
+        reports = readable(rows, Report)
+        alive = {name.encode() for name, each in reports.items() if each.expires_ms >= now}
+        if gone := rows.keys() - alive:
+            self._redis.hdel(key, *gone)
 
     def ask_to_drain(self, queue: str, node: str) -> None:
         """Have the worker of that node name finish what it runs and take nothing more.
