@@ -81,6 +81,9 @@ def check_key() -> None:
         except WrongKey:
             cast(Refusals, current_app.extensions["key_refusals"]).note()
             raise
+    elif rule == METRICS:
+        # Open to programs of this machine, and not to the pages that its browser shows.
+        keys().check_page(request.headers.get("Origin"), request.host)
 
 
 def _check_admin(sent: str) -> None:

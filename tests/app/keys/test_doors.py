@@ -114,6 +114,14 @@ def test_figures_are_for_this_machine_or_for_who_has_a_key(build: Build, make: M
         assert beyond.get("/metrics", headers=bearer(secret)).status_code == 200
 
 
+def test_metrics_are_not_shown_to_pages_of_strangers(build: Build) -> None:
+    """A name that anybody could let lead to this machine is refused, also where keys are."""
+    asked = build(api_key=API_KEY).get("/metrics", headers={"Host": "evil.example"})
+    assert asked.status_code == 403
+    assert asked.json is not None
+    assert asked.json["error"]["code"] == "origin_not_allowed"
+
+
 def test_what_there_is_not_is_no_secret(build: Build) -> None:
     """404 and 405 as without keys: the URLs are in the documentation."""
     http = build(api_key=API_KEY)
