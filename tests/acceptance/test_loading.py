@@ -87,7 +87,7 @@ def held_bytes(stack: Stack) -> int:
 
 
 @pytest.mark.parametrize(
-    "rounds", [3, pytest.param(50, marks=(pytest.mark.slow, pytest.mark.timeout(900)))]
+    "rounds", [3, pytest.param(25, marks=(pytest.mark.slow, pytest.mark.timeout(900)))]
 )
 def test_loading_and_unloading_returns_all_memory(loading: Stack, rounds: int) -> None:
     """After so many rounds of load, use and unload the stack holds what it held at the start."""

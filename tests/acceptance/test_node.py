@@ -51,7 +51,7 @@ def counted(stack: Stack) -> Iterator[dict[str, int]]:
     thread.join()
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=MANY)])
+@pytest.mark.parametrize("kills", [3, pytest.param(8, marks=MANY)])
 def test_a_killed_worker_is_back_within_5_s_each_time(stack: Stack, kills: int) -> None:
     """Its job goes on in the next process and ends whole; every time, however often."""
     took: list[float] = []
@@ -67,7 +67,7 @@ def test_a_killed_worker_is_back_within_5_s_each_time(stack: Stack, kills: int) 
     assert max(took) < BACK_S
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=MANY)])
+@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=MANY)])
 def test_a_killed_node_doubles_nothing(stack: Stack, kills: int) -> None:
     """Its workers end by themselves; the next node starts each of them once, and jobs go on."""
     for _ in range(kills):
