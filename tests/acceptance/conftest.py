@@ -13,13 +13,9 @@ from tests.acceptance.stack import Stack
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack, ready."""
-    stack = Stack(tmp_path_factory.mktemp("stack"))
-    # Also one that did not become ready in time is stopped.
-    try:
+    with Stack(tmp_path_factory.mktemp("stack")) as stack:
         stack.start()
         yield stack
-    finally:
-        stack.stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

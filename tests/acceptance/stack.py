@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx2 as httpx
 import psutil
@@ -49,7 +49,7 @@ class Stack:
 
     1. ``start`` returns when every model is served and the keeper reports.
     2. Tests use ``client`` and ``ledger``, and may kill parts: the runner restarts them.
-    3. ``stop`` sends SIGTERM, as ``make`` does, and waits for the end.
+    3. ``stop`` sends SIGTERM, as ``make`` does, and waits for the end; leaving a ``with`` does so.
     """
 
     def __init__(
@@ -78,6 +78,14 @@ class Stack:
         self.roster = Roster(redis, self.settings)
         self.fleet = Fleet(redis, self.settings)
         self.client = OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=60)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Also one that did not become ready in time, or whose test failed: what goes on running
+        # takes the processor from the tests that follow, and fails one of them when collected.
+        self.stop()
 
     def start(self, timeout_s: float = 60) -> float:
         """Start everything; the seconds until it was ready."""

@@ -57,10 +57,9 @@ def crowded(tmp_path: Path) -> Iterator[Stack]:
     echoes = (ECHO.format(name=name, need=NEED_MB) for name in ECHOES)
     models.write_text(REAL.format(need=NEED_MB) + "".join(echoes))
     extra = {"MILLRACE_NODE_MEMORY": f"{ROOM * NEED_MB}mb", "MILLRACE_TURN_S": "4"}
-    stack = Stack(tmp_path, models, extra)
-    stack.start()
-    yield stack
-    stack.stop()
+    with Stack(tmp_path, models, extra) as stack:
+        stack.start()
+        yield stack
 
 
 class Watch:

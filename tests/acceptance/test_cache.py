@@ -26,11 +26,10 @@ CACHE = {"MILLRACE_CACHE": "deterministic"}
 @pytest.fixture(scope="module")
 def caching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack that keeps answers, once it knows what its models are."""
-    stack = Stack(tmp_path_factory.mktemp("caching"), extra=CACHE)
-    stack.start()
-    wait_for(lambda: knows_its_models(stack), 30)
-    yield stack
-    stack.stop()
+    with Stack(tmp_path_factory.mktemp("caching"), extra=CACHE) as stack:
+        stack.start()
+        wait_for(lambda: knows_its_models(stack), 30)
+        yield stack
 
 
 def knows_its_models(stack: Stack) -> bool:
@@ -228,10 +227,9 @@ def test_another_file_has_no_old_answers(tmp_path: Path) -> None:
     catalog.write_text(
         f'[[model]]\nname = "{MODEL}"\nkind = "chat"\nsource = "path:{file}"\nslots = 2\n'
     )
-    stack = Stack(tmp_path / "data", models=catalog, extra=CACHE)
-    stack.folder.mkdir()
-    stack.start()
-    try:
+    with Stack(tmp_path / "data", models=catalog, extra=CACHE) as stack:
+        stack.folder.mkdir()
+        stack.start()
         wait_for(lambda: chat(stack, "Name a king.").headers["x-cache"] == "hit", 30)
         other = file.with_suffix(".new")
         other.write_bytes(file.read_bytes() + bytes(64))
@@ -241,5 +239,3 @@ def test_another_file_has_no_old_answers(tmp_path: Path) -> None:
         stack.admin("POST", "models/load", model=MODEL, wait_s=60)
         wait_for(lambda: chat(stack, "Name a queen.").headers["x-cache"] == "hit", 30)
         assert chat(stack, "Name a king.").headers["x-cache"] == "miss"
-    finally:
-        stack.stop()

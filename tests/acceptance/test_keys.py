@@ -40,10 +40,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     models = folder / "models.toml"
     models.write_text(MODELS)
     extra = {"MILLRACE_API_KEY": FIXED, "MILLRACE_API_WORKERS": "2"}
-    stack = Stack(folder, models, extra)
-    stack.start()
-    yield stack
-    stack.stop()
+    with Stack(folder, models, extra) as stack:
+        stack.start()
+        yield stack
 
 
 def key_for(stack: Stack, owner: str, **worth: Any) -> str:

@@ -19,9 +19,8 @@ def own(tmp_path: Path) -> Iterator[Stack]:
     """A stack that the test starts itself; stopped in any case."""
     folder = tmp_path / "data"
     folder.mkdir()
-    own = Stack(folder)
-    yield own
-    own.stop()
+    with Stack(folder) as own:
+        yield own
 
 
 def test_a_second_start_is_quick_and_leaves_nothing_behind(own: Stack) -> None:

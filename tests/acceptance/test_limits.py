@@ -28,10 +28,9 @@ def limiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("limits")
     models = folder / "models.toml"
     models.write_text(MODELS)
-    stack = Stack(folder, models, {"MILLRACE_API_WORKERS": "2"})
-    stack.start()
-    yield stack
-    stack.stop()
+    with Stack(folder, models, {"MILLRACE_API_WORKERS": "2"}) as stack:
+        stack.start()
+        yield stack
 
 
 def client_of(stack: Stack, *, retries: int = 0, **limits: int) -> OpenAI:

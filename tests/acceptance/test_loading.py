@@ -49,10 +49,9 @@ def loading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     broken.write_bytes(b"GGUF" + bytes(100))
     models = folder / "models.toml"
     models.write_text(MODELS.format(broken=broken))
-    stack = Stack(folder, models)
-    stack.start()
-    yield stack
-    stack.stop()
+    with Stack(folder, models) as stack:
+        stack.start()
+        yield stack
 
 
 def say(stack: Stack, model: str, text: str = "Say hello.") -> str:

@@ -207,13 +207,10 @@ def test_the_admin_scrape_is_the_same_behind_its_key(stack: Stack) -> None:
 def test_two_api_processes_and_a_port_for_each(tmp_path: Path) -> None:
     """Whichever answers, totals only rise, also when one is killed; and each can be asked alone."""
     port = free_port()
-    place = Stack(
-        tmp_path,
-        Path(__file__).parents[2] / "faults" / "fast.toml",
-        {"MILLRACE_API_WORKERS": "2", "MILLRACE_METRICS_PORTS": f"{port}-{port + 20}"},
-    )
-    place.start(120)
-    try:
+    models = Path(__file__).parents[2] / "faults" / "fast.toml"
+    extra = {"MILLRACE_API_WORKERS": "2", "MILLRACE_METRICS_PORTS": f"{port}-{port + 20}"}
+    with Stack(tmp_path, models, extra) as place:
+        place.start(120)
         answered = 0
         seen: list[Scrape] = []
         model = place.client.models.list().data[0].id
@@ -232,8 +229,6 @@ def test_two_api_processes_and_a_port_for_each(tmp_path: Path) -> None:
         assert {"api", "keeper", "node"} < parts
         own = [scrape(f"http://{target['targets'][0]}/metrics") for target in targets]
         assert sum(value(each, "millrace_generation_tokens_total") > 0 for each in own) == 1
-    finally:
-        place.stop()
 
 
 def _api_worker(place: Stack) -> int:

@@ -23,12 +23,9 @@ MODELS = Path(__file__).with_name("openapi_models.toml")
 @pytest.fixture(scope="module")
 def stack_of_echoes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack of their own, which generated requests may unload, fill and empty."""
-    stack = Stack(tmp_path_factory.mktemp("echoes"), models=MODELS)
-    try:
+    with Stack(tmp_path_factory.mktemp("echoes"), models=MODELS) as stack:
         stack.start(timeout_s=100)
         yield stack
-    finally:
-        stack.stop()
 
 
 @pytest.fixture

@@ -46,12 +46,9 @@ def traced(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> It
     models = folder / "models.toml"
     models.write_text(MODELS)
     extra = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
-    stack = Stack(folder, models, extra)
-    try:
+    with Stack(folder, models, extra) as stack:
         stack.start(timeout_s=110)
         yield stack
-    finally:
-        stack.stop()
 
 
 def body(model: str, content: str, **more: object) -> dict[str, object]:

@@ -43,10 +43,9 @@ def seeing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("seeing")
     models = folder / "models.toml"
     models.write_text(MODELS.format(mmproj=SEES))
-    stack = Stack(folder, models)
-    stack.start()
-    yield stack
-    stack.stop()
+    with Stack(folder, models) as stack:
+        stack.start()
+        yield stack
 
 
 def data_url(data: bytes, kind: str = "png") -> str:
